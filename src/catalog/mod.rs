@@ -1,0 +1,1 @@
+//! What services offer (floor 0).

@@ -1,0 +1,6 @@
+//! The policy language (floor 0): names, patterns, conditions, documents, findings.
+//!
+//! Pure: values in, values out. No I/O, async, clock or log. It stands at the start of the flow:
+//! bytes become a `PolicyDocument`, a `PolicyDocument` becomes a `ValidPolicy`.
+
+pub mod vocabulary;
