@@ -3,4 +3,7 @@
 //! Pure: values in, values out. No I/O, async, clock or log. It stands at the start of the flow:
 //! bytes become a `PolicyDocument`, a `PolicyDocument` becomes a `ValidPolicy`.
 
+pub mod diagnostic;
+pub mod document;
+pub mod limits;
 pub mod vocabulary;
