@@ -3,7 +3,14 @@
 //! Pure: values in, values out. No I/O, async, clock or log. It stands at the start of the flow:
 //! bytes become a `PolicyDocument`, a `PolicyDocument` becomes a `ValidPolicy`.
 
+pub mod action;
+pub mod condition;
 pub mod diagnostic;
 pub mod document;
 pub mod limits;
+pub mod number;
+pub mod pattern;
+pub mod resource;
+pub mod valid;
+pub mod variable;
 pub mod vocabulary;

@@ -1,0 +1,250 @@
+//! Action names, and the action patterns of statements (rules A-01 to A-08).
+
+use std::fmt;
+
+use super::limits::ACTION_BYTES_MAX;
+use super::pattern::Glob;
+
+/// One action of one service, as requests name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActionName {
+    service: Box<str>,
+    name: Box<str>,
+}
+
+/// Why a text is no action name or pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActionFault {
+    /// Longer than [`ACTION_BYTES_MAX`].
+    #[error("is {actual} bytes long, over the limit of {limit}")]
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+        /// The length, in bytes.
+        actual: usize,
+    },
+    /// No `service:Name` in it.
+    #[error("has no `service:Name`")]
+    NoColon,
+    /// A prefix before `/` that is neither `name` nor `permid`.
+    #[error("has the unknown prefix `{0}/`")]
+    UnknownPrefix(String),
+    /// A service part that is neither a lower-case abbreviation nor `*`.
+    #[error("has the service part `{0}`, which is no service abbreviation")]
+    BadService(String),
+    /// A name part with a character that no action name contains, or none at all.
+    #[error("has the name part `{0}`, which is no action name")]
+    BadName(String),
+    /// `permid/` not followed by a number.
+    #[error("has the action set number `{0}`, which is no number")]
+    BadSet(String),
+    /// A star where one action is meant.
+    #[error("has a star, but one action is meant")]
+    Star,
+}
+
+impl ActionName {
+    /// Reads `service:Name` or `name/service:Name`.
+    ///
+    /// # Errors
+    /// What is wrong with the text; a star is refused.
+    pub fn parse(text: &str) -> Result<Self, ActionFault> {
+        match ActionPattern::parse(text)?.form {
+            ActionForm::Named { service: Some(service), name } => match name.as_literal() {
+                Some(name) => Ok(Self { service, name: name.into() }),
+                None => Err(ActionFault::Star),
+            },
+            ActionForm::Any | ActionForm::Named { service: None, .. } => Err(ActionFault::Star),
+            ActionForm::Set(_) => Err(ActionFault::UnknownPrefix("permid".to_owned())),
+        }
+    }
+
+    /// The service's abbreviation.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The action's name within its service.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for ActionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.service, self.name)
+    }
+}
+
+/// What a statement's action matches.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ActionForm {
+    /// Every action of every service.
+    Any,
+    /// Actions by name.
+    Named {
+        /// The service; none means every service.
+        service: Option<Box<str>>,
+        /// The pattern of the name.
+        name: Glob,
+    },
+    /// A predefined set, `permid/<number>`; the catalogs say what is in it.
+    Set(u64),
+}
+
+/// One entry of a statement's action list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ActionPattern {
+    text: Box<str>,
+    form: ActionForm,
+}
+
+impl ActionPattern {
+    /// Reads `*`, `name/service:Name`, `service:Name` or `permid/number`, stars allowed in the name.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, ActionFault> {
+        if text.len() > ACTION_BYTES_MAX {
+            return Err(ActionFault::TooLong { limit: ACTION_BYTES_MAX, actual: text.len() });
+        }
+        Ok(Self { text: text.into(), form: parse_form(text)? })
+    }
+
+    /// The entry as its author wrote it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it matches.
+    #[must_use]
+    pub fn form(&self) -> &ActionForm {
+        &self.form
+    }
+
+    /// Whether it matches the action. A set matches nothing here: only the compiler, which has the
+    /// catalogs, knows its members (rule A-08).
+    #[must_use]
+    pub fn matches(&self, service: &str, name: &str) -> bool {
+        match &self.form {
+            ActionForm::Any => true,
+            ActionForm::Named { service: own, name: pattern } => {
+                own.as_deref().is_none_or(|own| own == service) && pattern.matches(name)
+            }
+            ActionForm::Set(_) => false,
+        }
+    }
+
+    /// Whether it matches every action that `other` matches. Sound, not complete.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (&self.form, &other.form) {
+            (ActionForm::Any, _) => true,
+            (ActionForm::Set(own), ActionForm::Set(others)) => own == others,
+            (
+                ActionForm::Named { service, name },
+                ActionForm::Named { service: other_service, name: other_name },
+            ) => (service.is_none() || service == other_service) && name.covers(other_name),
+            (ActionForm::Named { service: None, name }, ActionForm::Any) => name.is_any(),
+            (ActionForm::Named { .. } | ActionForm::Set(_), _) => false,
+        }
+    }
+}
+
+fn parse_form(text: &str) -> Result<ActionForm, ActionFault> {
+    if text == "*" {
+        return Ok(ActionForm::Any);
+    }
+    let text = match text.split_once('/') {
+        Some(("permid", number)) => {
+            let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            return match number.parse() {
+                Ok(number) if digits => Ok(ActionForm::Set(number)),
+                _ => Err(ActionFault::BadSet(number.to_owned())),
+            };
+        }
+        Some(("name", rest)) => rest,
+        Some((prefix, _)) if !prefix.contains(':') => {
+            return Err(ActionFault::UnknownPrefix(prefix.to_owned()));
+        }
+        _ => text,
+    };
+    let (service, name) = text.split_once(':').ok_or(ActionFault::NoColon)?;
+    let service = match service {
+        "*" => None,
+        _ if is_service(service) => Some(service.into()),
+        _ => return Err(ActionFault::BadService(service.to_owned())),
+    };
+    if name.is_empty() || !name.chars().all(is_name_char) {
+        return Err(ActionFault::BadName(name.to_owned()));
+    }
+    let name = Glob::new(name);
+    if service.is_none() && name.is_any() {
+        return Ok(ActionForm::Any);
+    }
+    Ok(ActionForm::Named { service, name })
+}
+
+/// Whether a text is a service's abbreviation: lower-case letters, digits, `-` and `_` (rule A-06).
+#[must_use]
+pub fn is_service(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn action_forms_match_as_written() {
+        let table = [
+            ("*", "im", "X", true),
+            ("name/*:*", "im", "X", true),  // rule A-01
+            ("name/im:*", "im", "X", true), // rule A-02
+            ("im:*", "trtc", "X", false),   // rule A-02
+            ("name/im:*Group*", "im", "SendGroupMsg", true), // rule A-03
+            ("im:Describe", "im", "DescribeConfInfo", false), // rule A-03
+            ("im:describe*", "im", "DescribeConfInfo", false), // rule A-05
+            ("*:Describe*", "cvm", "DescribeX", true), // rule A-06
+            ("permid/280649", "im", "X", false), // rule A-08
+        ];
+        for (pattern, service, name, expected) in table {
+            let pattern = ActionPattern::parse(pattern).unwrap();
+            assert_eq!(pattern.matches(service, name), expected, "{} {name}", pattern.text());
+        }
+    }
+
+    #[test]
+    fn action_refuses_what_no_api_is_called() {
+        // rules A-02, A-04, A-06, A-08
+        for text in [
+            "",
+            "im",
+            "actionName/im:X",
+            "IM:X",
+            "i*:X",
+            "im:",
+            "im:De?",
+            "im:a b",
+            "permid/",
+            "permid/x",
+            "permid/+1",
+            ":X",
+            "im:X:Y",
+            "im:群组",
+            "name/name/im:X",
+        ] {
+            assert!(ActionPattern::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(ActionName::parse("im:De*"), Err(ActionFault::Star));
+        assert_eq!(ActionName::parse("name/im:X").unwrap().to_string(), "im:X");
+    }
+}
