@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use super::contract::Revision;
 use super::error::{CommitLimit, StoreError};
 
-/// Longest key, in bytes, on every engine.
-pub const KEY_BYTES_MAX: usize = 1024;
+/// Longest key, in bytes, on every engine: an account's prefix and a policy name of 128 Chinese
+/// characters fit, and 256 such keys fit one inner page of sled (see `layout.rs`).
+pub const KEY_BYTES_MAX: usize = 448;
 /// Longest value, in bytes, on every engine.
 pub const VALUE_BYTES_MAX: usize = 512 * 1024;
 
