@@ -9,6 +9,7 @@ mod commit;
 mod contract;
 mod error;
 mod memory;
+pub mod policy_files;
 mod sled;
 
 pub use self::sled::SledStore;
