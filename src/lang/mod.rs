@@ -7,6 +7,8 @@ pub mod action;
 pub mod condition;
 pub mod diagnostic;
 pub mod document;
+mod findings;
+mod json;
 pub mod limits;
 pub mod number;
 pub mod pattern;
