@@ -11,6 +11,7 @@ mod findings;
 mod json;
 pub mod limits;
 pub mod number;
+pub mod parse;
 pub mod pattern;
 pub mod resource;
 pub mod valid;
