@@ -268,3 +268,6 @@ fn did_you_mean<'a>(
     }
     nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
+
+#[cfg(test)]
+mod tests;
