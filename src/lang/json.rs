@@ -72,8 +72,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<(&str, Node), Vec<Finding>> {
     if bytes.len() > POLICY_BYTES_MAX {
         return Err(vec![too_long(bytes.len())]);
     }
-    let text = utf8(bytes).map_err(|fault| vec![fault])?;
-    let raw = check_syntax(text).map_err(|fault| vec![fault])?;
+    let text = utf8(bytes).map_err(|fault| vec![*fault])?;
+    let raw = check_syntax(text).map_err(|fault| vec![*fault])?;
     let mut builder = Builder { text, faults: Vec::new() };
     let root = builder.node(raw);
     if builder.faults.is_empty() { Ok((text, root)) } else { Err(builder.faults) }
@@ -138,36 +138,38 @@ fn too_long(actual: usize) -> Finding {
 }
 
 /// The text of the bytes: UTF-8 without byte order mark.
-fn utf8(bytes: &[u8]) -> Result<&str, Finding> {
+fn utf8(bytes: &[u8]) -> Result<&str, Box<Finding>> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         let span = Span { start: 0, end: 3 };
         let message = "the text begins with a byte order mark".to_owned();
-        return Err(fault(span, message).expected("plain UTF-8").help("remove the first 3 bytes"));
+        let fault = fault(span, message).expected("plain UTF-8").help("remove the first 3 bytes");
+        return Err(Box::new(fault));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let start = error.valid_up_to();
         let end = error.error_len().map_or(bytes.len(), |len| start + len);
         let bad = bytes.get(start).copied().unwrap_or_default();
         let message = format!("the byte 0x{bad:02x} at offset {start} is not UTF-8");
-        fault(Span { start, end }, message)
-            .found(&format!("0x{bad:02x}"))
-            .expected("UTF-8")
-            .help("save the file as UTF-8")
+        let fault = fault(Span { start, end }, message);
+        let fault = fault.found(&format!("0x{bad:02x}")).expected("UTF-8");
+        Box::new(fault.help("save the file as UTF-8"))
     })
 }
 
 /// The text as one raw value: valid JSON, and no deeper than allowed.
-fn check_syntax(text: &str) -> Result<&RawValue, Finding> {
+fn check_syntax(text: &str) -> Result<&RawValue, Box<Finding>> {
     let too_deep = first_too_deep(text);
     match (serde_json::from_str::<&RawValue>(text), too_deep) {
         (Ok(raw), None) => Ok(raw),
-        (Ok(_), Some(offset)) => Err(deep_fault(text, offset)),
+        (Ok(_), Some(offset)) => Err(Box::new(deep_fault(text, offset))),
         (Err(error), too_deep) => {
             let span = error_span(text, &error);
             match too_deep {
-                Some(offset) if offset <= span.start => Err(deep_fault(text, offset)),
-                _ => Err(fault(span, format!("not JSON: {}", bare_message(&error)))
-                    .expected("one JSON object")),
+                Some(offset) if offset <= span.start => Err(Box::new(deep_fault(text, offset))),
+                _ => {
+                    let message = format!("not JSON: {}", bare_message(&error));
+                    Err(Box::new(fault(span, message).expected("one JSON object")))
+                }
             }
         }
     }

@@ -55,6 +55,10 @@ pub(super) struct Draft {
 #[derive(Debug, Default)]
 pub(super) struct StatementDraft {
     pub(super) span: Span,
+    /// Its place in the list, from 0, things that are no statements counted.
+    pub(super) index: usize,
+    /// Whether its shape has no fault.
+    pub(super) whole: bool,
     pub(super) effect: Option<Spanned<Effect>>,
     pub(super) actions: Vec<Spanned<String>>,
     pub(super) resources: Vec<Spanned<String>>,
@@ -173,7 +177,8 @@ fn document(
     if items.is_empty() {
         findings.push(empty_list(ErrorCode::StatementError, "statement", &member.node));
     }
-    items.iter().filter_map(|item| statement::read(item, kind, findings)).collect()
+    let items = items.iter().enumerate();
+    items.filter_map(|(index, item)| statement::read(index, item, kind, findings)).collect()
 }
 
 /// Rule L-04.

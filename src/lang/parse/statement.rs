@@ -17,6 +17,7 @@ const RESOURCE: (ErrorCode, ErrorCode) = (ErrorCode::ResourceError, ErrorCode::R
 
 /// Reads a statement; none when it is no object.
 pub(super) fn read(
+    index: usize,
     node: &Node,
     kind: DocumentKind,
     findings: &mut Findings,
@@ -26,6 +27,7 @@ pub(super) fn read(
         findings.push(finding.expected("an object with `effect`, `action` and `resource`"));
         return None;
     };
+    let before = findings.errors();
     let known = match kind {
         DocumentKind::Identity => KEYS.get(..4).unwrap_or_default(),
         DocumentKind::Trust => &["principal", "effect", "action", "condition"],
@@ -60,6 +62,8 @@ pub(super) fn read(
     let conditions = fields.get("condition").map(|member| condition::read(&member.node, findings));
     Some(StatementDraft {
         span: node.span,
+        index,
+        whole: findings.errors() == before,
         effect,
         actions: actions.unwrap_or_default(),
         resources: resources.unwrap_or_default(),
