@@ -75,6 +75,9 @@ pub enum DirectoryError {
         /// Its id or name, as given.
         name: String,
     },
+    /// The account that the command is about does not exist.
+    #[error("the account does not exist: create it first")]
+    NoAccount,
     /// There is one with this id already.
     #[error("the {noun} `{id}` exists already: update it, or use another id")]
     IdInUse {
@@ -182,7 +185,9 @@ pub enum DirectoryError {
         users: usize,
     },
     /// A group has members or policies, and the command does not force.
-    #[error("the group `{name}` has {members} members and {policies} policies: remove them, or force")]
+    #[error(
+        "the group `{name}` has {members} members and {policies} policies: remove them, or force"
+    )]
     GroupInUse {
         /// The group.
         name: String,
@@ -213,7 +218,9 @@ pub enum DirectoryError {
         version: VersionNumber,
     },
     /// Presets are read-only.
-    #[error("the policy `{name}` is a preset and cannot be changed: create a custom policy instead")]
+    #[error(
+        "the policy `{name}` is a preset and cannot be changed: create a custom policy instead"
+    )]
     PresetReadOnly {
         /// The preset.
         name: String,
@@ -251,7 +258,7 @@ impl DirectoryError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NoAccount => ErrorKind::NotFound,
             Self::IdInUse { .. } | Self::NameInUse { .. } | Self::TakenElsewhere { .. } => {
                 ErrorKind::AlreadyExists
             }
@@ -278,6 +285,7 @@ impl DirectoryError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound { noun, .. } => not_found_code(*noun),
+            Self::NoAccount => not_found_code(Noun::Account),
             Self::NameInUse { noun, .. } | Self::IdInUse { noun, .. } => in_use_code(*noun),
             Self::TakenElsewhere { noun: Noun::App, .. } => "ResourceInUse",
             Self::TakenElsewhere { .. } => "OperationDenied.UinNotMatch",
