@@ -12,6 +12,7 @@ use std::sync::{Mutex, OnceLock, RwLock};
 
 use ::sled::{Batch, Config, Db};
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 use super::acknowledged::Acknowledged;
@@ -160,6 +161,15 @@ fn sync_names(dir: &Path) -> io::Result<()> {
 
 fn in_dir(dir: &Path, what: &str) -> StoreError {
     damaged(&format!("in `{}` {what}", dir.display()))
+}
+
+/// A store error for an opening that did not come back. sled asserts much of what it reads, so a
+/// panic of it here means files that it did not write so.
+pub(super) fn task_error(error: &JoinError, dir: &Path) -> StoreError {
+    if error.is_panic() {
+        return in_dir(dir, &format!("sled found a contradiction: {error}"));
+    }
+    StoreError::Unavailable { detail: format!("`{}`: opening it was cancelled", dir.display()) }
 }
 
 /// A store error for an I/O error of ours.
