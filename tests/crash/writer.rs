@@ -29,9 +29,9 @@ pub(crate) fn value(stamp: u64) -> Vec<u8> {
         1..4 => 6_000 + random.below(400),
         _ => random.below(400),
     };
-    let mut value = stamp.to_be_bytes().to_vec();
-    value.extend((0..len).map(|index| stamp.rotate_left(index as u32 % 64) as u8));
-    value
+    let bytes = stamp.to_be_bytes();
+    let padding = random.next().to_be_bytes().into_iter().cycle();
+    bytes.into_iter().chain(padding.take(usize::try_from(len).unwrap())).collect()
 }
 
 /// Writes until it is killed.
@@ -57,8 +57,8 @@ async fn write_for_ever(store: Arc<SledStore>, task: u64, mut random: Random) {
         for part in 0..PARTS {
             let key = key(task, slot, part);
             commit = match &found {
-                Some(entry) => commit.require_at(&key[..], entry.revision),
-                None => commit.require_absent(&key[..]),
+                Some(entry) => commit.require_at(key.as_bytes(), entry.revision),
+                None => commit.require_absent(key.as_bytes()),
             };
             commit = if is_delete { commit.delete(key) } else { commit.put(key, value(stamp)) };
         }

@@ -209,3 +209,54 @@ pub(super) fn explain(error: &::sled::Error, dir: &Path) -> StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, key: &[u8], value: &[u8]) {
+        let db = Config::new().path(dir).open().unwrap();
+        db.insert(key, value).unwrap();
+        db.flush().unwrap();
+    }
+
+    fn open(dir: &Path) -> Result<Disk, StoreError> {
+        Disk::open(dir.to_owned(), ChangeRetention::default())
+    }
+
+    #[test]
+    fn another_format_is_refused_and_left_alone() {
+        let dir = tempfile::TempDir::new().unwrap();
+        drop(open(dir.path()).unwrap());
+        write(dir.path(), layout::FORMAT_KEY, b"camgate-sled-2");
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(matches!(error, StoreError::UnknownFormat { .. }), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains("format camgate-sled-2"), "{message}");
+        assert!(message.contains("reads camgate-sled-1"), "{message}");
+        write(dir.path(), layout::FORMAT_KEY, layout::FORMAT);
+        open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_sled_directory_of_another_program_is_refused() {
+        let dir = tempfile::TempDir::new().unwrap();
+        write(dir.path(), b"key", b"value");
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(error.to_string().contains("has format none"), "{error}");
+    }
+
+    #[test]
+    fn an_entry_that_differs_from_its_newest_change_is_refused() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let disk = open(dir.path()).unwrap();
+        let commit = crate::store::Commit::new().put("a", "1").put("b", "1");
+        disk.apply(&commit).unwrap();
+        disk.flush().unwrap();
+        drop(disk);
+        let (key, value) = layout::entry_pairs(b"a", b"2", Revision(1), 0).remove(0);
+        write(dir.path(), &key, &value);
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(error.to_string().contains("differs from its newest change"), "{error}");
+    }
+}
