@@ -102,7 +102,7 @@ pub(super) async fn an_acknowledged_commit_is_seen_by_every_later_read(engine: E
         tasks.spawn(async move {
             for number in 0..10_u64 {
                 let key = format!("{task}/{number}");
-                let at = store.commit(Commit::new().put(&key[..], "v")).await.unwrap();
+                let at = store.commit(Commit::new().put(key.as_bytes(), "v")).await.unwrap();
                 let (found, seen_at) = store.read(key.as_bytes()).await.unwrap();
                 assert!(seen_at >= at);
                 assert_eq!(found.unwrap().revision, at);
@@ -123,7 +123,7 @@ pub(super) async fn a_dropped_commit_is_whole_or_absent(engine: Engine) {
     let mut watch = it.store.watch(Revision::EMPTY).await.unwrap();
     for number in 0..50_u64 {
         let (left, right) = (format!("l/{number}"), format!("r/{number}"));
-        let commit = Commit::new().put(&left[..], "v").put(&right[..], "v");
+        let commit = Commit::new().put(left, "v").put(right, "v");
         tokio::select! {
             biased;
             _ = it.store.commit(commit) => {}
