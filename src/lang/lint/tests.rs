@@ -23,7 +23,7 @@ fn lints_of(vocabulary: &dyn Vocabulary, statements: &[String]) -> Vec<String> {
             assert!(listed.severity <= finding.severity, "no case is worse than the table says");
             assert!(finding.help.is_some(), "{finding}");
             let code = code.strip_prefix("lint.").unwrap();
-            let place = &text[finding.span.start..finding.span.end];
+            let place = text.get(finding.span.start..finding.span.end).unwrap();
             format!("{} {code} {}", finding.severity, place.trim_matches('"'))
         })
         .collect()
