@@ -4,10 +4,18 @@
 //! document order. Documents marked `beyond_schema` are refused by the parser only: a schema cannot
 //! see them, and the test fails when it can, so that no mark outlives its reason.
 
-use std::collections::BTreeMap;
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use camgate::catalog::{Catalog, general_policies, presets};
 use camgate::lang::document::DocumentKind;
 use camgate::lang::valid::Scope;
 use camgate::lang::variable::Owner;
@@ -110,5 +118,23 @@ fn documents_bad_are_refused_with_their_codes_and_paths() {
 fn schema_is_itself_valid() {
     for kind in [DocumentKind::Identity, DocumentKind::Trust] {
         assert!(jsonschema::meta::is_valid(&lang::schema(kind)));
+    }
+}
+
+#[test]
+fn presets_and_general_policies_are_valid_and_known_to_the_catalogs() {
+    let scope = Scope { vocabulary: Catalog::builtin(), owner: None, kind: DocumentKind::Identity };
+    for preset in presets().iter().chain(general_policies()) {
+        let checked = lang::check(preset.document, &scope);
+        let codes: BTreeSet<&str> =
+            checked.findings.iter().map(|finding| finding.code.as_str()).collect();
+        // No catalog describes the service that the general policies guard.
+        let known = match preset.name {
+            "GeneralMfaRequired" => "lint.unknown-service",
+            _ => "lint.grants-secrets",
+        };
+        assert_eq!(codes, BTreeSet::from([known]), "{}", preset.name);
+        let policy = checked.policy.unwrap();
+        assert!(lang::load(lang::format(&policy).as_bytes()).is_ok(), "{}", preset.name);
     }
 }
