@@ -160,7 +160,7 @@ async fn apply_to_account(
         return;
     }
     let mut state = (*old.state).clone();
-    match records::apply_all(node, owner_uin, &mut state, mutations) {
+    match records::apply_all(owner_uin, &mut state, mutations) {
         Ok(()) => {
             let shared = node.shared.load_full();
             let view =
