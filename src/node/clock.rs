@@ -25,7 +25,7 @@ impl Clock for SystemClock {
 }
 
 /// A new id of a decision: a UUID of version 7, so that ids sort by time.
-pub(crate) fn new_decision_id() -> String {
+pub(super) fn new_decision_id() -> String {
     Uuid::now_v7().to_string()
 }
 

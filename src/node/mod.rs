@@ -44,7 +44,6 @@ pub use view::AccountView;
 pub use watch::{AccountEvent, AccountWatch};
 pub use write::{JobInput, Prepared, WriteJob, WriteOptions, Written};
 
-pub(crate) use clock::new_decision_id;
 pub(crate) use error::shorten;
 pub(crate) use requests::REQUEST_ID_BYTES_MAX;
 pub(crate) use token::hash_digits;
@@ -73,8 +72,9 @@ pub struct Node {
     stopping: watch_channel::Sender<bool>,
     /// Held while a uin is allotted, so that writes of this node do not race for one.
     allot_turn: Mutex<()>,
-    /// Held while the operator's files are compared with the records.
-    presets_turn: Mutex<()>,
+    /// Held while the operator's files are compared with the records: the digest of the files that
+    /// were recorded last.
+    presets_turn: Mutex<Option<String>>,
 }
 
 impl Node {
@@ -104,7 +104,7 @@ impl Node {
             health: Health::new(),
             stopping: watch_channel::Sender::new(false),
             allot_turn: Mutex::new(()),
-            presets_turn: Mutex::new(()),
+            presets_turn: Mutex::new(None),
             store,
             catalog,
             clock,

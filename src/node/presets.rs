@@ -81,7 +81,7 @@ impl Node {
     /// Compares the operator's files with the records now, records what is new, and returns when it
     /// is in force here. Faults are reported by [`Node::readiness`].
     pub async fn check_policy_files(&self, files: &PolicyFiles) {
-        let _turn = self.presets_turn.lock().await;
+        let mut last_seen = self.presets_turn.lock().await;
         let patterns = files.patterns.clone();
         let found = tokio::task::spawn_blocking(move || policy_files::find(&patterns)).await;
         let found = match found {
@@ -98,8 +98,17 @@ impl Node {
             .into_iter()
             .map(|file| OperatorFile { name: file.stem, content: file.content })
             .collect();
+        let seen = digest(&found);
+        if !self.must_record(last_seen.as_deref(), &seen) {
+            let is_recorded = self.shared().digest.as_deref() == Some(seen.as_str());
+            let differs = "the policy files of this node are not the ones on record: make them equal";
+            return self.health.set_preset_problem((!is_recorded).then(|| differs.to_owned()));
+        }
         match self.record_policy_files(&found).await {
-            Ok(()) => self.health.set_preset_problem(None),
+            Ok(()) => {
+                *last_seen = Some(seen);
+                self.health.set_preset_problem(None);
+            }
             Err(problem) => {
                 error!(%problem, "the operator's policy files cannot be recorded");
                 self.health.set_preset_problem(Some(problem.to_string()));
@@ -107,13 +116,18 @@ impl Node {
         }
     }
 
-    async fn record_policy_files(&self, found: &[OperatorFile]) -> Result<(), NodeError> {
-        // The usual case, without reading the store: nothing changed. Problems stay reported.
-        if self.shared().digest.as_deref() == Some(digest(found).as_str())
-            && !self.shared_is_incomplete(found)
-        {
-            return Ok(());
+    /// Whether the files are this node's news. A node of a shared store that starts with other files
+    /// than recorded cannot tell whose are right; files that change under it are meant.
+    fn must_record(&self, last_seen: Option<&str>, seen: &str) -> bool {
+        let shared = self.shared();
+        match (last_seen, shared.digest.as_deref()) {
+            (Some(last_seen), _) => last_seen != seen,
+            (None, Some(recorded)) => self.store.is_exclusive() || recorded == seen,
+            (None, None) => true,
         }
+    }
+
+    async fn record_policy_files(&self, found: &[OperatorFile]) -> Result<(), NodeError> {
         for _ in 0..RECORD_ATTEMPTS_MAX {
             let (entries, _) = self.store.read_prefix(&records::presets_prefix()).await?;
             let recorded = records::decode_presets(&entries)?;
@@ -132,16 +146,6 @@ impl Node {
         .into())
     }
 
-    /// Whether a vanished file is still in force: once nobody uses it, it is withdrawn.
-    fn shared_is_incomplete(&self, found: &[OperatorFile]) -> bool {
-        let shared = self.shared();
-        shared.presets.iter().any(|preset| {
-            preset.origin == crate::directory::PresetOrigin::Operator
-                && !preset.is_withdrawn
-                && !found.iter().any(|file| file.name == preset.name)
-        })
-    }
-
     /// Commits what is new; false when another node was faster.
     async fn commit_presets(
         &self,
@@ -158,7 +162,7 @@ impl Node {
             None => Commit::new().require_absent(key.clone()),
         };
         for preset in &update.records {
-            let (key, value) = records::encode_preset(preset)?;
+            let (key, value) = records::encode_preset(preset);
             commit = commit.put(key, value);
         }
         commit = commit.put(key, records::encode_digest(&update.digest));

@@ -65,7 +65,7 @@ impl Tokens {
 }
 
 /// The first `digits` hexadecimal digits of the SHA-256 of a text.
-pub(super) fn hash_digits(text: &str, digits: usize) -> String {
+pub(crate) fn hash_digits(text: &str, digits: usize) -> String {
     let hash = Sha256::digest(text.as_bytes());
     let mut hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     hex.truncate(digits);

@@ -161,7 +161,7 @@ impl Node {
         if options.validate_only || nothing_to_write {
             return Ok(Tried::Done(Written { answer: prepared.answer, revision: seen_at }));
         }
-        let commit = add_changes(commit, owner_uin, state, &prepared.changes)?;
+        let commit = add_changes(commit, owner_uin, state, &prepared.changes);
         self.finish(owner_uin, options, view, commit, prepared.answer).await
     }
 
@@ -343,20 +343,12 @@ fn add_changes(
     owner_uin: u64,
     state: &AccountState,
     changes: &[Change],
-) -> Result<Commit, NodeError> {
-    for change in changes {
-        commit = match change {
-            Change::Put(record) => {
-                let (key, value) = records::encode(owner_uin, record)?;
-                commit.put(key, value)
-            }
-            Change::Delete(key) => commit.delete(records::key(owner_uin, *key)),
-        };
-    }
+) -> Commit {
+    commit.mutations.extend(changes.iter().map(|change| records::mutation(owner_uin, change)));
     let has_head = changes.iter().any(|change| change.key() == RecordKey::Account);
     if let (false, Some(account)) = (has_head || changes.is_empty(), &state.account) {
-        let (key, value) = records::encode(owner_uin, &Record::Account(Arc::clone(account)))?;
-        commit = commit.put(key, value);
+        let head = Record::Account(Arc::clone(account));
+        commit = commit.put(records::head_key(owner_uin), records::encode(&head));
     }
-    Ok(commit)
+    commit
 }
