@@ -13,7 +13,6 @@ use crate::lang::diagnostic::Diagnostic;
 use crate::lang::vocabulary::Vocabulary;
 
 use super::document;
-use super::error::DirectoryError;
 use super::id::{PolicyId, VersionNumber};
 use super::name;
 use super::policy::PolicyBody;
@@ -145,10 +144,7 @@ fn read(
         Ok((body, _)) => Ok(Some(body)),
         Err(error) => {
             let message = error.to_string();
-            let findings = match error {
-                DirectoryError::BadDocument { findings } => findings,
-                _ => Vec::new(),
-            };
+            let findings = error.findings().to_vec();
             Err(OperatorProblem { findings, ..problem(name, &message, false) })
         }
     }

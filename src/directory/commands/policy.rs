@@ -91,7 +91,8 @@ pub(super) fn delete(
     }
     let users: Vec<_> = draft.state.users_with_policy(id).cloned().collect();
     let groups: Vec<_> = draft.state.groups_with_policy(id).cloned().collect();
-    if !command.force && !(users.is_empty() && groups.is_empty()) {
+    let is_attached = !users.is_empty() || !groups.is_empty();
+    if is_attached && !command.force {
         return Err(DirectoryError::PolicyAttached {
             name: policy.name.clone(),
             users: users.len(),
