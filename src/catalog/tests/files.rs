@@ -92,8 +92,8 @@ fn faulty_files_are_refused_with_a_clear_message() {
         (shop(&twice, ""), "action `SellItem` is already described"),
         (shop(&clash, ""), "`SellItem` and `sellItem` differ only in case"),
         (
-            shop(&resource("Sell-Item", item), ""),
-            "action `Sell-Item` is not valid; expected a letter",
+            shop(&resource("Sell*Item", item), ""),
+            "action `Sell*Item` is not valid; expected a letter",
         ),
         (shop(&resource("卖", item), ""), "action `卖` is not valid"),
         (shop("", "").replace(r#""shop""#, r#""Shop""#), "service `Shop` is not valid"),
