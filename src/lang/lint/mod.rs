@@ -9,6 +9,7 @@ mod names;
 mod resources;
 
 use super::diagnostic::{Severity, Span};
+use super::document::DocumentKind;
 use super::findings::{Finding, Findings};
 use super::valid::Scope;
 use super::validate::CheckedStatement;
@@ -95,7 +96,9 @@ pub(super) fn lint(statements: &[CheckedStatement], scope: &Scope<'_>, findings:
             names::lint(statement, scope.vocabulary, findings);
             resources::lint(statement, scope.vocabulary, findings);
             conditions::lint_carried(statement, scope.vocabulary, findings);
-            grants::lint_secrets(statement, statements, scope.vocabulary, findings);
+            if scope.kind == DocumentKind::Identity {
+                grants::lint_secrets(statement, statements, scope.vocabulary, findings);
+            }
         }
     }
     grants::lint_shadowed(statements, findings);

@@ -20,6 +20,9 @@ pub(super) fn lint(
         return;
     }
     for action in &statement.actions {
+        if findings.is_full() {
+            return;
+        }
         let mut others = 0_usize;
         let mut operations = Vec::new();
         for facts in matched(&action.value, vocabulary) {

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::lang::diagnostic::Code;
-use crate::lang::document::DocumentKind;
 use crate::lang::test_vocabulary::TestVocabulary;
 use crate::lang::validate::check;
 use crate::lang::vocabulary::NoVocabulary;
