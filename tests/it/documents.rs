@@ -131,6 +131,24 @@ fn documents_bad_have_readable_findings() {
     insta::assert_snapshot!(text);
 }
 
+/// What the lints say about policies that are valid and still not what their authors mean.
+#[test]
+fn documents_with_traps_are_linted() {
+    // rules, C-03, C-05, C-07
+    let mut text = String::new();
+    for (name, bytes) in documents("lint") {
+        let owner = Some(Owner { uin: 12_345_678, app_id: 1_250_000_001 });
+        let scope = Scope { vocabulary: Catalog::builtin(), owner, kind: DocumentKind::Identity };
+        let checked = lang::check(&bytes, &scope);
+        assert!(checked.policy.is_some(), "lint/{name}: {:?}", checked.findings);
+        writeln!(text, "{name}").unwrap();
+        for finding in checked.findings {
+            writeln!(text, "  {finding}").unwrap();
+        }
+    }
+    insta::assert_snapshot!(text);
+}
+
 #[test]
 fn schema_is_itself_valid() {
     for kind in [DocumentKind::Identity, DocumentKind::Trust] {

@@ -56,7 +56,7 @@ lints! {
         "put these actions into a statement of their own, with the resource `*`";
     NEGATED_MULTI_VALUE = "lint.negated-multi-value", Note,
         "a negated operator over several values means none of them",
-        "nothing, if none of them is what is meant";
+        "keep it if none of them is what is meant";
     SHADOWED_BY_DENY = "lint.shadowed-by-deny", Warning,
         "an allow statement that a deny statement of the same policy takes away entirely",
         "remove one of the two, or narrow the deny";
@@ -77,7 +77,7 @@ lints! {
         "check the spelling; it is evaluated as it stands";
 }
 
-/// All lints, in ascending order of their codes but for the last word.
+/// All lints, ascending by code.
 #[must_use]
 pub fn all() -> &'static [Lint] {
     ALL

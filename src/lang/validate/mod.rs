@@ -28,7 +28,7 @@ pub struct Checked {
     pub policy: Option<ValidPolicy>,
     /// Errors, warnings and notes, in document order, at most `FINDINGS_MAX`.
     pub findings: Vec<Diagnostic>,
-    /// How many more findings there are.
+    /// How many more findings were made; looking for more ends some time after the limit.
     pub omitted: usize,
 }
 
