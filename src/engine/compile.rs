@@ -5,7 +5,7 @@
 //! because only the catalog has them (rule A-08). Resources and conditions stay as they are.
 
 use super::bits::Bits;
-use super::snapshot::{PolicyBody, PolicyInput};
+use super::input::{PolicyBody, PolicyInput};
 use crate::catalog::{ActionId, Catalog};
 use crate::lang::action::{ActionForm, ActionName, ActionPattern};
 use crate::lang::document::Effect;
@@ -69,6 +69,16 @@ impl CompiledPolicy {
         written.iter().zip(&self.statements)
     }
 
+    /// The values of one condition as written, for readers.
+    pub(super) fn condition_values(&self, statement: usize, condition: usize) -> Vec<String> {
+        let PolicyBody::Valid(policy) = &self.input.body else { return Vec::new() };
+        let written = policy.document().statements().get(statement);
+        let written = written.and_then(|it| it.conditions.get(condition));
+        written.map_or_else(Vec::new, |it| {
+            it.values.iter().map(|value| value.value.text().to_owned()).collect()
+        })
+    }
+
     /// One statement by its place.
     pub(super) fn statement(&self, index: usize) -> Option<(&Statement, &CompiledStatement)> {
         let PolicyBody::Valid(policy) = &self.input.body else { return None };
@@ -97,9 +107,8 @@ impl CompiledStatement {
             }
         }
         for action in catalog.all_actions() {
-            let member =
-                |name: &Box<str>| name.split_once(':') == Some((&*action.service, &*action.name));
-            if compiled.every_action || set_names.iter().any(member) {
+            let own = Some((&*action.service, &*action.name));
+            if compiled.every_action || set_names.iter().any(|name| name.split_once(':') == own) {
                 compiled.actions.insert(action.id.index());
             }
         }
