@@ -7,6 +7,8 @@
 )]
 
 mod documents;
+#[cfg(feature = "server")]
+mod grpc;
 mod lang_props;
 #[cfg(feature = "server")]
 mod store_suite;
