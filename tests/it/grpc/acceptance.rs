@@ -107,7 +107,8 @@ async fn two_accounts_are_isolated() {
     const OTHER: u64 = 87_654_321;
     let mut server = TestServer::memory().await;
     let (alice, _) = prepare(&mut server).await;
-    let account = pb::CreateAccountRequest { owner_uin: OTHER, app_id: 1_250_000_002, options: None };
+    let account =
+        pb::CreateAccountRequest { owner_uin: OTHER, app_id: 1_250_000_002, options: None };
     server.admin.create_account(account).await.unwrap();
     let theirs =
         pb::CreateAppRequest { owner_uin: OTHER, sdkappid: 1_500_000_000, ..Default::default() };
@@ -116,7 +117,7 @@ async fn two_accounts_are_isolated() {
     let everything = server
         .create_policy(
             "everything",
-            r#"{"version":"2.0","statement":{"effect":"allow","action":"*","resource":"*"}}"#,
+            r#"{"version":"2.0","statement":[{"effect":"allow","action":"*","resource":"*"}]}"#,
         )
         .await;
     server.attach(everything, alice).await;
@@ -149,7 +150,8 @@ async fn an_ambiguous_collaborator_is_asked_for_its_owner() {
     const OTHER: u64 = 87_654_321;
     let mut server = TestServer::memory().await;
     server.create_account().await;
-    let account = pb::CreateAccountRequest { owner_uin: OTHER, app_id: 1_250_000_002, options: None };
+    let account =
+        pb::CreateAccountRequest { owner_uin: OTHER, app_id: 1_250_000_002, options: None };
     server.admin.create_account(account).await.unwrap();
     let collaborator = pb::CreateSubAccountRequest {
         owner_uin: ROOT,

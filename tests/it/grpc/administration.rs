@@ -174,15 +174,16 @@ async fn versions_groups_boundaries_and_attachments_change_decisions() {
     server.create_account().await;
     let alice = server.create_user("alice").await;
     let policy = server.create_policy("ops", super::POLICY).await;
-    let group = pb::CreateGroupRequest {
-        owner_uin: ROOT,
-        name: "运维".to_owned(),
-        ..Default::default()
-    };
+    let group =
+        pb::CreateGroupRequest { owner_uin: ROOT, name: "运维".to_owned(), ..Default::default() };
     let group = server.admin.create_group(group).await.unwrap().into_inner().group.unwrap();
     let group_id = group.group_id;
-    let attach =
-        pb::AttachPolicyRequest { owner_uin: ROOT, policy_id: policy, group_id, ..Default::default() };
+    let attach = pb::AttachPolicyRequest {
+        owner_uin: ROOT,
+        policy_id: policy,
+        group_id,
+        ..Default::default()
+    };
     server.admin.attach_policy(attach).await.unwrap();
     let asked = app(APPS[1]);
     assert_eq!(server.outcome(alice, "im:SendMsg", &asked).await, pb::Outcome::Deny);
@@ -191,8 +192,7 @@ async fn versions_groups_boundaries_and_attachments_change_decisions() {
     server.admin.add_group_member(join).await.unwrap();
     assert_eq!(server.outcome(alice, "im:SendMsg", &asked).await, pb::Outcome::Allow);
     // rule D-09
-    let boundary =
-        r#"{"version":"2.0","statement":{"effect":"allow","action":"im:Describe*","resource":"*"}}"#;
+    let boundary = r#"{"version":"2.0","statement":[{"effect":"allow","action":"im:Describe*","resource":"*"}]}"#;
     let boundary = server.create_policy("border", boundary).await;
     let put = pb::PutBoundaryRequest {
         owner_uin: ROOT,
@@ -203,15 +203,15 @@ async fn versions_groups_boundaries_and_attachments_change_decisions() {
     server.admin.put_boundary(put).await.unwrap();
     let decision = server.check(question(alice, "im:SendMsg", &asked)).await;
     assert_eq!(decision.layer(), pb::Layer::Boundary);
-    let delete =
-        pb::DeleteBoundaryRequest { owner_uin: ROOT, uin: alice, ..Default::default() };
+    let delete = pb::DeleteBoundaryRequest { owner_uin: ROOT, uin: alice, ..Default::default() };
     server.admin.delete_boundary(delete).await.unwrap();
     // rule D-03: the default version counts.
     let version = pb::CreatePolicyVersionRequest {
         owner_uin: ROOT,
         policy_id: policy,
-        document: r#"{"version":"2.0","statement":{"effect":"deny","action":"*","resource":"*"}}"#
-            .to_owned(),
+        document:
+            r#"{"version":"2.0","statement":[{"effect":"deny","action":"*","resource":"*"}]}"#
+                .to_owned(),
         ..Default::default()
     };
     let made = server.admin.create_policy_version(version).await.unwrap().into_inner();
@@ -262,7 +262,7 @@ async fn a_folder_goes_out_and_comes_back_without_change() {
     for file in &mut changed {
         if file.path == "policies/ops.json" {
             file.content =
-                br#"{"version":"2.0","statement":{"effect":"deny","action":"*","resource":"*"}}"#
+                br#"{"version":"2.0","statement":[{"effect":"deny","action":"*","resource":"*"}]}"#
                     .to_vec();
         }
     }

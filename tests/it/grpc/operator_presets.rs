@@ -11,7 +11,7 @@ use super::{APPS, ROOT, TestServer, app, eventually, question};
 
 fn policy(action: &str) -> String {
     format!(
-        r#"{{"version":"2.0","statement":{{"effect":"allow","action":"{action}","resource":"*"}}}}"#
+        r#"{{"version":"2.0","statement":[{{"effect":"allow","action":"{action}","resource":"*"}}]}}"#
     )
 }
 
@@ -91,10 +91,8 @@ async fn files_appear_change_break_and_vanish() {
 
     // Another one appears.
     std::fs::write(dir.path().join("new.json"), policy("im:*")).unwrap();
-    eventually("the new file is a preset", || async move {
-        preset(shown, "new").await.is_some()
-    })
-    .await;
+    eventually("the new file is a preset", || async move { preset(shown, "new").await.is_some() })
+        .await;
     server.stop().await;
 }
 

@@ -7,9 +7,9 @@ use camgate::node::{NodeError, NodeSettings, PolicyFiles};
 use camgate::service::{ApiError, proto as pb};
 use camgate::store::{CommitLimit, MemoryStore, Revision, StoreError};
 use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_health::pb::HealthCheckRequest;
 use tonic_types::StatusExt;
 
 use super::{APPS, ROOT, TestServer, app, question};
@@ -34,8 +34,8 @@ async fn refused_questions_say_what_is_wrong() {
         (of_session, "session_token"),
         (question(ROOT, "", "*"), "action"),
         (question(ROOT, "im:*", "*"), "action"),
-        (question(ROOT, "im:removeuser", "*"), "im:RemoveUser"), // rule D-18
-        (question(ROOT, "im:RemoveUser", ""), "resource"),       // rule F-01
+        (question(ROOT, "im:deleteidentifier", "*"), "im:DeleteIdentifier"), // rule D-18
+        (question(ROOT, "im:RemoveUser", ""), "resource"),                   // rule F-01
         (question(ROOT, "im:X", "qcs::im"), "resource"),
         (question(ROOT, "im:X", &"x".repeat(5_000)), "resource"),
         (with_context("qcs:uin", text("1")), "qcs:uin"), // rule D-15
@@ -120,8 +120,7 @@ async fn refused_commands_have_their_codes() {
 #[test]
 fn the_rest_of_the_table() {
     let unavailable = || StoreError::Unavailable { detail: "secret path".to_owned() };
-    let too_large =
-        StoreError::TooLarge { what: CommitLimit::CommitBytes, limit: 8, actual: 9 };
+    let too_large = StoreError::TooLarge { what: CommitLimit::CommitBytes, limit: 8, actual: 9 };
     let compacted = StoreError::Compacted { after: Revision(1), oldest: Revision(2) };
     let table = [
         (NodeError::NotYet { wanted: 2, applied: 1, waited_ms: 3 }, Code::Unavailable),
@@ -162,8 +161,7 @@ async fn damaged_records_are_data_loss() {
     let damaged = key::record_key(ROOT, camgate::directory::RecordKey::SubAccount(alice));
     let revision = store.commit(Commit::new().put(damaged, b"\xff\xff".to_vec())).await.unwrap();
     let mut request = question(ROOT, "im:SendMsg", &resource);
-    request.consistency =
-        Some(pb::Consistency { at_least: server.node.token(revision) });
+    request.consistency = Some(pb::Consistency { at_least: server.node.token(revision) });
     let status = server.authz.check(request).await.unwrap_err();
     assert_eq!(status.code(), Code::DataLoss);
     server.stop().await;
@@ -192,10 +190,10 @@ async fn health_follows_readiness() {
 
 macro_rules! lists_services {
     ($address:expr, $version:ident) => {{
+        use tonic_reflection::pb::$version::ServerReflectionRequest;
         use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
         use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
         use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
-        use tonic_reflection::pb::$version::ServerReflectionRequest;
         let channel = tonic::transport::Channel::from_shared(format!("http://{}", $address));
         let mut client = ServerReflectionClient::new(channel.unwrap().connect_lazy());
         let request = ServerReflectionRequest {

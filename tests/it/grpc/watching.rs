@@ -49,8 +49,7 @@ async fn a_watch_tells_the_state_and_then_every_change() {
         let alice = server.create_user("alice").await;
         let mut events = server.watch.watch(watch("")).await.unwrap().into_inner();
         let Event::Snapshot(snapshot) = next(&mut events).await else { panic!("no snapshot") };
-        let expected =
-            ["user alice", "app 1400000000", "app 1400000001", "app 1400000002"];
+        let expected = ["user alice", "app 1400000000", "app 1400000001", "app 1400000002"];
         assert_eq!(names(&snapshot.objects), expected);
         let policy = server.create_policy("ops", super::POLICY).await;
         let delta = next_delta(&mut events).await;
