@@ -6,6 +6,7 @@
     clippy::print_stdout,
     reason = "test code: a failure is a failed test"
 )]
+#![allow(unreachable_pub, reason = "shared with the fuzz targets")]
 
 mod generate;
 mod histogram;

@@ -16,7 +16,7 @@ use crate::histogram::Histogram;
 /// Pairs in the ordinary run; `CAMGATE_PAIRS` asks for another number.
 const PAIRS: usize = 20_000;
 /// Requests per world, because a world takes longer to make than to ask.
-const REQUESTS: usize = 20;
+const REQUESTS: usize = 10;
 
 /// Fails when the two readings differ in anything but the wording of errors.
 fn assert_same(fast: &Decision, plain: &Decision, what: &dyn Fn() -> String) {
