@@ -108,8 +108,8 @@ impl CompiledStatement {
         }
         for action in catalog.all_actions() {
             let member =
-                |name: &Box<str>| name.split_once(':') == Some((&*action.service, &*action.name));
-            if compiled.every_action || set_names.iter().any(member) {
+                |name: &str| name.split_once(':') == Some((&*action.service, &*action.name));
+            if compiled.every_action || set_names.iter().any(|name| member(name)) {
                 compiled.actions.insert(action.id.index());
             }
         }
