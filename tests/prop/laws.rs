@@ -68,7 +68,7 @@ fn only(policy: &PolicyInput, layer: Layer, determining: &[Determining]) -> Poli
             let places =
                 determining.iter().filter(|it| (it.layer, it.policy_id) == (layer, policy.id));
             let spans = places.map(|it| valid.document().statements()[it.statement].span);
-            spans.map(|span| valid.source()[span.start..span.end].to_owned()).collect()
+            spans.map(|span| valid.source().get(span.start..span.end).unwrap().to_owned()).collect()
         }
     };
     let never = r#"{"effect":"allow","action":"im:Never","resource":"*"}"#.to_owned();

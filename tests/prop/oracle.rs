@@ -74,6 +74,21 @@ fn decide_equals_reference() {
     assert_reached(&histogram, &operators);
 }
 
+/// The way of the fuzz target: a world out of any bytes.
+#[test]
+fn decide_equals_reference_on_bytes() {
+    for length in 0..400 {
+        let bytes: Vec<u8> = (0..length)
+            .map(|at: usize| u8::try_from((at * at * 31 + length) % 256).unwrap())
+            .collect();
+        let mut dice = Dice::from_bytes(&bytes);
+        let (world, account) = (Arc::new(world(&mut dice)), account(&mut dice));
+        let snapshot = AccountSnapshot::build(account.input.clone(), &world, None);
+        let request = request(&mut dice, world.catalog());
+        pair(&account, &world, &snapshot, &request);
+    }
+}
+
 /// Counts per operator the statements that hold its conditions by result: matched, failed, errored.
 fn count_operators(
     account: &Account,
