@@ -8,3 +8,7 @@
 
 mod support;
 mod tidy;
+mod documents;
+mod lang_props;
+#[cfg(feature = "server")]
+mod store_suite;

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::lang::diagnostic::Code;
-use crate::lang::document::DocumentKind;
 use crate::lang::test_vocabulary::TestVocabulary;
 use crate::lang::validate::check;
 use crate::lang::vocabulary::NoVocabulary;
@@ -23,7 +22,7 @@ fn lints_of(vocabulary: &dyn Vocabulary, statements: &[String]) -> Vec<String> {
             assert!(listed.severity <= finding.severity, "no case is worse than the table says");
             assert!(finding.help.is_some(), "{finding}");
             let code = code.strip_prefix("lint.").unwrap();
-            let place = &text[finding.span.start..finding.span.end];
+            let place = text.get(finding.span.start..finding.span.end).unwrap();
             format!("{} {code} {}", finding.severity, place.trim_matches('"'))
         })
         .collect()
@@ -122,6 +121,18 @@ fn grants_of_secrets_are_named() {
     assert_eq!(of("allow", "im:CreateSecret"), ["note grants-secrets im:CreateSecret"]);
     assert_eq!(of("deny", "*"), none());
     assert_eq!(of("allow", "im:Describe*"), none());
+    let allow = statement("allow", "im:*", APP, "");
+    let deny = |action: &str, resource: &str| statement("deny", action, resource, "");
+    let of = |deny: String| {
+        let lints = lints(&[allow.clone(), deny]);
+        lints.into_iter().filter(|lint| lint.contains("secrets")).collect::<Vec<_>>()
+    };
+    assert_eq!(of(deny("im:CreateSecret", "*")), ["warning grants-secrets im:*"]);
+    assert_eq!(of(deny("im:*Secret*", "*")), ["warning grants-secrets im:*"]);
+    assert_eq!(of(deny("*:*", "qcs::im:::*")), none());
+    assert_eq!(of(deny("im:*", "qcs::im:::sdkappid/1")), ["warning grants-secrets im:*"]);
+    let guarded = statement("allow", "im:*", "*", r#""string_equal":{"k":"v"}"#);
+    assert_eq!(lints(&[guarded]), ["note grants-secrets im:*"]);
 }
 
 #[test]
@@ -154,10 +165,7 @@ fn lints_are_made_beside_errors() {
 
 #[test]
 fn table_of_lints_is_unique_and_speaks() {
-    let mut codes: Vec<&str> = all().iter().map(|lint| lint.code).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    assert_eq!(codes.len(), all().len());
+    assert!(all().windows(2).all(|pair| pair[0].code < pair[1].code), "sorted, each once");
     for lint in all() {
         assert!(lint.code.starts_with("lint.") && !lint.help.is_empty(), "{}", lint.code);
     }

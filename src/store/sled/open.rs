@@ -9,9 +9,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, RwLock};
+use std::time::{Duration, Instant};
 
 use ::sled::{Batch, Config, Db};
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 use super::acknowledged::Acknowledged;
@@ -25,6 +27,10 @@ use crate::store::error::StoreError;
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// How many of the newest change sets are compared with the entries when a store is opened.
 const VERIFIED_SETS_MAX: u64 = 64;
+/// How long to wait for another holder of the directory to let go.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How often to look whether it has.
+const LOCK_POLL: Duration = Duration::from_millis(20);
 /// Name of sled's data file in its directory.
 const DATA_FILE_NAME: &str = "db";
 
@@ -37,7 +43,7 @@ impl Disk {
         let explain_io = |error: io::Error| io_error(&error, &dir);
         make_private_dir(&dir).map_err(explain_io)?;
         let config = Config::new().path(&dir).cache_capacity(CACHE_BYTES);
-        let db = config.open().map_err(|error| explain(&error, &dir))?;
+        let db = open_when_free(&config).map_err(|error| explain(&error, &dir))?;
         let found = Acknowledged::open(&dir).map_err(explain_io)?;
         let is_new = db.is_empty() && found.is_none();
         if is_new {
@@ -89,6 +95,21 @@ impl Disk {
             }
         }
         Ok(())
+    }
+}
+
+/// Opens the directory, waiting a little for a process or a handle that is just letting go of it:
+/// sled's own threads hold the lock for a moment after the last handle is dropped, and offers no
+/// way to wait for it.
+fn open_when_free(config: &Config) -> ::sled::Result<Db> {
+    let started = Instant::now();
+    loop {
+        match config.open() {
+            Err(error) if is_locked(&error) && started.elapsed() < LOCK_WAIT_MAX => {
+                std::thread::park_timeout(LOCK_POLL);
+            }
+            result => return result,
+        }
     }
 }
 
@@ -162,6 +183,15 @@ fn in_dir(dir: &Path, what: &str) -> StoreError {
     damaged(&format!("in `{}` {what}", dir.display()))
 }
 
+/// A store error for an opening that did not come back. sled asserts much of what it reads, so a
+/// panic of it here means files that it did not write so.
+pub(super) fn task_error(error: &JoinError, dir: &Path) -> StoreError {
+    if error.is_panic() {
+        return in_dir(dir, &format!("sled found a contradiction: {error}"));
+    }
+    StoreError::Unavailable { detail: format!("`{}`: opening it was cancelled", dir.display()) }
+}
+
 /// A store error for an I/O error of ours.
 pub(super) fn io_error(error: &io::Error, dir: &Path) -> StoreError {
     if error.kind() == io::ErrorKind::InvalidData {
@@ -170,12 +200,17 @@ pub(super) fn io_error(error: &io::Error, dir: &Path) -> StoreError {
     StoreError::Unavailable { detail: format!("`{}`: {error}", dir.display()) }
 }
 
+/// Whether sled refused because the directory is open already. It has no error of its own for this;
+/// a test holds on to the text.
+fn is_locked(error: &::sled::Error) -> bool {
+    matches!(error, ::sled::Error::Io(io) if io.to_string().contains("could not acquire lock"))
+}
+
 /// A store error for one of sled's.
 pub(super) fn explain(error: &::sled::Error, dir: &Path) -> StoreError {
     use ::sled::Error;
     match error {
-        // sled has no error of its own for this; a test holds on to the text.
-        Error::Io(io) if io.to_string().contains("could not acquire lock") => {
+        error if is_locked(error) => {
             let dir = dir.display();
             let detail = format!(
                 "another process has `{dir}` open: stop that process, or name another directory"
@@ -197,5 +232,56 @@ pub(super) fn explain(error: &::sled::Error, dir: &Path) -> StoreError {
         Error::ReportableBug(_) => {
             StoreError::Unavailable { detail: format!("`{}`: {error}", dir.display()) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, key: &[u8], value: &[u8]) {
+        let db = Config::new().path(dir).open().unwrap();
+        db.insert(key, value).unwrap();
+        db.flush().unwrap();
+    }
+
+    fn open(dir: &Path) -> Result<Disk, StoreError> {
+        Disk::open(dir.to_owned(), ChangeRetention::default())
+    }
+
+    #[test]
+    fn another_format_is_refused_and_left_alone() {
+        let dir = tempfile::TempDir::new().unwrap();
+        drop(open(dir.path()).unwrap());
+        write(dir.path(), layout::FORMAT_KEY, b"camgate-sled-2");
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(matches!(error, StoreError::UnknownFormat { .. }), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains("format camgate-sled-2"), "{message}");
+        assert!(message.contains("reads camgate-sled-1"), "{message}");
+        write(dir.path(), layout::FORMAT_KEY, layout::FORMAT);
+        open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_sled_directory_of_another_program_is_refused() {
+        let dir = tempfile::TempDir::new().unwrap();
+        write(dir.path(), b"key", b"value");
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(error.to_string().contains("has format none"), "{error}");
+    }
+
+    #[test]
+    fn an_entry_that_differs_from_its_newest_change_is_refused() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let disk = open(dir.path()).unwrap();
+        let commit = crate::store::Commit::new().put("a", "1").put("b", "1");
+        disk.apply(&commit).unwrap();
+        disk.flush().unwrap();
+        drop(disk);
+        let (key, value) = layout::entry_pairs(b"a", b"2", Revision(1), 0).remove(0);
+        write(dir.path(), &key, &value);
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(error.to_string().contains("differs from its newest change"), "{error}");
     }
 }
