@@ -6,9 +6,13 @@
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
 
-mod support;
-mod tidy;
 mod documents;
+#[cfg(feature = "server")]
+mod examples;
 mod lang_props;
 #[cfg(feature = "server")]
+mod spec_cases;
+#[cfg(feature = "server")]
 mod store_suite;
+mod support;
+mod tidy;
