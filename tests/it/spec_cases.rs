@@ -1,4 +1,5 @@
-//! The worked examples of the specification's section 7, as data, through engine and reference.
+//! Accounts, policies and cases as data, through engine and reference: the worked examples of the
+//! specification's section 7, and what it takes beside them to hold every rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,6 +48,20 @@ fn spec_examples_hold_in_engine_and_reference() {
         assert!(!scenes.is_empty(), "example {number} has no scene");
         for scene in scenes {
             faults.extend(scene_faults(scene).into_iter().map(|it| format!("{number}: {it}")));
+        }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn rule_cases_hold_in_engine_and_reference() {
+    let mut faults = Vec::new();
+    let paths = files_with("tests/cases/rules", "json");
+    assert!(!paths.is_empty());
+    for path in paths {
+        let file: Value = serde_json::from_str(&read(&path)).unwrap();
+        for scene in file["scenes"].as_array().unwrap() {
+            faults.extend(scene_faults(scene).into_iter().map(|it| format!("{path}: {it}")));
         }
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));

@@ -101,6 +101,13 @@ impl Built {
         }
     }
 
+    /// The same account with its input changed.
+    pub(crate) fn changed(mut self, change: impl FnOnce(&mut AccountInput)) -> Self {
+        change(&mut self.input);
+        let snapshot = AccountSnapshot::build(self.input.clone(), &self.world, None);
+        Self { snapshot, ..self }
+    }
+
     /// Runs the cases; every answer must also be the reference's.
     pub(crate) fn run(&self) -> (TestReport, Vec<String>) {
         let names = |principal: &PrincipalRef| self.uin(principal);
