@@ -1,5 +1,14 @@
 //! The one integration binary: each module is one subject.
 mod documents;
+#[cfg(feature = "server")]
+mod examples;
 mod lang_props;
+mod rules;
+#[cfg(feature = "server")]
+mod spec_cases;
 #[cfg(feature = "server")]
 mod store_suite;
+mod support;
+mod tidy;
+#[cfg(feature = "server")]
+mod unreadable;
