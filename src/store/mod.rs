@@ -8,7 +8,10 @@ mod change;
 mod commit;
 mod contract;
 mod error;
+pub mod key;
 mod memory;
+mod proto;
+pub mod record;
 mod sled;
 
 pub use self::sled::SledStore;

@@ -1,12 +1,14 @@
 //! The one integration binary: each module is one subject.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that meets the unexpected must fail, and says where by panicking"
-)]
-
 mod documents;
+#[cfg(feature = "server")]
+mod examples;
 mod lang_props;
+mod rules;
+#[cfg(feature = "server")]
+mod spec_cases;
 #[cfg(feature = "server")]
 mod store_suite;
+mod support;
+mod tidy;
+#[cfg(feature = "server")]
+mod unreadable;
