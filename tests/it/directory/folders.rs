@@ -280,3 +280,29 @@ proptest! {
         prop_assert!(plan(&fixture, &wanted, true).unwrap().is_empty());
     }
 }
+
+#[test]
+fn steps_are_judged_by_what_the_documents_do() {
+    let mut fixture = Fixture::new();
+    for (name, text, uin) in [("allow", ALLOW, ALICE), ("deny", DENY, BOB)] {
+        fixture.policy(name, text);
+        fixture.attach(name, Target::User(uin));
+    }
+    // The two policies change sides; alice also gets a boundary.
+    let account = r#"{"owner_uin": 12345678, "app_id": 1250000001, "sub_accounts": [
+        {"uin": 100000001, "name": "alice", "policies": ["deny"], "boundary": "allow"},
+        {"uin": 100000002, "name": "bob", "policies": ["allow"]}]}"#;
+    let folder = Folder::parse(&files(account, &[("allow", ALLOW), ("deny", DENY)])).unwrap();
+    let swap = plan(&fixture, &folder, false).unwrap();
+    let steps: Vec<_> =
+        swap.steps.iter().map(|step| (step.widening, step.summary.as_str())).collect();
+    use Widening::{Narrows, Widens};
+    let expected = [
+        (Narrows, "detach policy `allow` from the sub-account `alice` (100000001)"),
+        (Narrows, "attach policy `deny` to the sub-account `alice` (100000001)"),
+        (Narrows, "set the boundary of the sub-account `alice` (100000001) to `allow`"),
+        (Widens, "detach policy `deny` from the sub-account `bob` (100000002)"),
+        (Widens, "attach policy `allow` to the sub-account `bob` (100000002)"),
+    ];
+    assert_eq!(steps, expected);
+}
