@@ -6,6 +6,8 @@
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
 
+#[cfg(feature = "server")]
+mod directory;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
