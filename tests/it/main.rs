@@ -6,14 +6,13 @@
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
 
-mod documents;
-#[cfg(feature = "server")]
-mod grpc;
 #[cfg(feature = "server")]
 mod directory;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
+#[cfg(feature = "server")]
+mod grpc;
 mod lang_props;
 mod rules;
 #[cfg(feature = "server")]

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prost::Message;
 
-use super::{Administration, Look, Write};
+use super::{Administration, Look, Write, after};
 use crate::directory::folder::{
     FOLDER_BYTES_MAX, FOLDER_FILES_MAX, Folder, FolderFault, Plan, PlanOptions, PlanStep, Widening,
 };
 use crate::directory::{AccountState, Change, execute_all};
-use crate::node::{JobInput, NodeError, Prepared, WriteJob, WriteOptions};
+use crate::engine::Outcome;
+use crate::node::{CaseChange, JobInput, NodeError, Prepared, WriteJob, WriteOptions, preview};
 use crate::service::proto;
 use crate::service::wire;
 use crate::service::wire::request::{self, at_most};
@@ -155,11 +156,12 @@ impl Apply<'_> {
                 format!("sub-account `{name}` ({uin}) is not in the folder and is left alone")
             })
             .collect();
-        let (decision_changes, faults) = self.decision_changes(input, changes);
+        let state = after(input.state, changes);
+        let (changes, faults) = preview(input.state, &state, input.shared, &self.folder.cases);
         notices.extend(faults);
         proto::ApplyAccountResponse {
             steps: plan.steps.iter().map(step).collect(),
-            decision_changes,
+            decision_changes: changes.into_iter().map(decision_change).collect(),
             notices,
             result: Some(proto::WriteResult {
                 revision: String::new(),
@@ -168,14 +170,21 @@ impl Apply<'_> {
             }),
         }
     }
+}
 
-    /// What the folder's cases say now and would say: only the decisions that differ.
-    fn decision_changes(
-        &self,
-        _input: &JobInput<'_>,
-        _changes: &[Change],
-    ) -> (Vec<proto::DecisionChange>, Vec<String>) {
-        (Vec::new(), Vec::new())
+fn decision_change(change: CaseChange) -> proto::DecisionChange {
+    let word = |outcome: Option<Outcome>| {
+        outcome.map_or(proto::Outcome::Unspecified, wire::decision::outcome).into()
+    };
+    let CaseChange { case_name, principal, action, resource, before, after, expected } = change;
+    proto::DecisionChange {
+        principal,
+        action,
+        resource,
+        before: word(before),
+        after: word(after),
+        expected: word(expected),
+        case_name,
     }
 }
 

@@ -266,9 +266,24 @@ async fn a_folder_goes_out_and_comes_back_without_change() {
                     .to_vec();
         }
     }
+    let cases = serde_json::json!({"cases": [{
+        "name": "nobody sends",
+        "principals": ["alice", "root"],
+        "actions": ["im:SendMsg"],
+        "resources": [app(APPS[1])],
+        "expect": {"outcome": "deny"},
+    }]});
+    let content = cases.to_string().into_bytes();
+    changed.push(pb::FolderFile { path: "cases/all.json".to_owned(), content });
     let plan = server.admin.apply_account(apply(changed.clone(), true)).await.unwrap();
     let plan = plan.into_inner();
     assert!(!plan.steps.is_empty() && !plan.result.unwrap().changed);
+    let told: Vec<_> = plan
+        .decision_changes
+        .iter()
+        .map(|it| (it.principal.as_str(), it.before(), it.after(), it.expected()))
+        .collect();
+    assert_eq!(told, [("alice", pb::Outcome::Allow, pb::Outcome::Deny, pb::Outcome::Deny)]);
     assert_eq!(server.outcome(alice, "im:SendMsg", &app(APPS[1])).await, pb::Outcome::Allow);
     let deed = server.admin.apply_account(apply(changed, false)).await.unwrap().into_inner();
     assert!(deed.result.unwrap().changed);
