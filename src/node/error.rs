@@ -157,7 +157,7 @@ pub enum NodeError {
         findings: Vec<Diagnostic>,
     },
     /// An account folder was refused.
-    #[error("the folder has {} faults; the first: {}", .faults.len(), .faults.first().map_or("", |it| it))]
+    #[error("the folder has {} faults; the first: {}", .faults.len(), first_of(.faults))]
     Folder {
         /// All faults, each with its file and place.
         faults: Vec<String>,
@@ -198,6 +198,10 @@ pub enum NodeError {
 
 fn join(owners: &[u64]) -> String {
     owners.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn first_of(faults: &[String]) -> &str {
+    faults.first().map_or("", |it| it)
 }
 
 fn first(findings: &[Diagnostic]) -> String {

@@ -114,12 +114,7 @@ async fn two_accounts_are_isolated() {
         pb::CreateAppRequest { owner_uin: OTHER, sdkappid: 1_500_000_000, ..Default::default() };
     let theirs = pb::CreateAppRequest { name: "theirs".to_owned(), ..theirs };
     server.admin.create_app(theirs).await.unwrap();
-    let everything = server
-        .create_policy(
-            "everything",
-            r#"{"version":"2.0","statement":[{"effect":"allow","action":"*","resource":"*"}]}"#,
-        )
-        .await;
+    let everything = server.create_policy("everything", super::ALLOW_ALL).await;
     server.attach(everything, alice).await;
     let own = server.check(question(alice, "im:SendMsg", &app(APPS[0]))).await;
     assert_eq!(own.outcome(), pb::Outcome::Allow);

@@ -192,8 +192,8 @@ async fn versions_groups_boundaries_and_attachments_change_decisions() {
     server.admin.add_group_member(join).await.unwrap();
     assert_eq!(server.outcome(alice, "im:SendMsg", &asked).await, pb::Outcome::Allow);
     // rule D-09
-    let boundary = r#"{"version":"2.0","statement":[{"effect":"allow","action":"im:Describe*","resource":"*"}]}"#;
-    let boundary = server.create_policy("border", boundary).await;
+    let boundary = super::ALLOW_ALL.replacen('*', "im:Describe*", 1);
+    let boundary = server.create_policy("border", &boundary).await;
     let put = pb::PutBoundaryRequest {
         owner_uin: ROOT,
         uin: alice,
@@ -209,9 +209,7 @@ async fn versions_groups_boundaries_and_attachments_change_decisions() {
     let version = pb::CreatePolicyVersionRequest {
         owner_uin: ROOT,
         policy_id: policy,
-        document:
-            r#"{"version":"2.0","statement":[{"effect":"deny","action":"*","resource":"*"}]}"#
-                .to_owned(),
+        document: super::DENY_ALL.to_owned(),
         ..Default::default()
     };
     let made = server.admin.create_policy_version(version).await.unwrap().into_inner();
@@ -261,9 +259,7 @@ async fn a_folder_goes_out_and_comes_back_without_change() {
     let mut changed = files;
     for file in &mut changed {
         if file.path == "policies/ops.json" {
-            file.content =
-                br#"{"version":"2.0","statement":[{"effect":"deny","action":"*","resource":"*"}]}"#
-                    .to_vec();
+            file.content = super::DENY_ALL.into();
         }
     }
     let cases = serde_json::json!({"cases": [{

@@ -8,10 +8,7 @@ use camgate::service::proto as pb;
 use camgate::store::{MemoryStore, Store};
 use tokio_stream::StreamExt;
 
-use super::{APPS, ROOT, TestServer, app, on_every_store, question};
-
-const ALLOW_ALL: &str =
-    r#"{"version":"2.0","statement":[{"effect":"allow","action":"*","resource":"*"}]}"#;
+use super::{ALLOW_ALL, APPS, ROOT, TestServer, app, on_every_store, question};
 
 fn at_least(mut request: pb::CheckRequest, token: &str) -> pb::CheckRequest {
     request.consistency = Some(pb::Consistency { at_least: token.to_owned() });
@@ -185,10 +182,7 @@ fn folder(allowed: u64) -> Vec<pb::FolderFile> {
         "sub_accounts": [{"uin": 100_000_000_011_u64, "name": "alice",
             "policies": [format!("only{allowed}")]}],
     });
-    let policy = format!(
-        r#"{{"version":"2.0","statement":[{{"effect":"allow","action":"im:SendMsg","resource":"{}"}}]}}"#,
-        app(allowed)
-    );
+    let policy = ALLOW_ALL.replacen('*', "im:SendMsg", 1).replacen('*', &app(allowed), 1);
     vec![
         pb::FolderFile { path: "account.json".to_owned(), content: account.to_string().into() },
         pb::FolderFile { path: format!("policies/only{allowed}.json"), content: policy.into() },

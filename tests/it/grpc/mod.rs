@@ -42,6 +42,11 @@ pub(crate) const POLICY: &str = r#"{
   ]
 }"#;
 
+pub(crate) const ALLOW_ALL: &str =
+    r#"{"version":"2.0","statement":[{"effect":"allow","action":"*","resource":"*"}]}"#;
+pub(crate) const DENY_ALL: &str =
+    r#"{"version":"2.0","statement":[{"effect":"deny","action":"*","resource":"*"}]}"#;
+
 /// A running server with its clients.
 pub(crate) struct TestServer {
     pub(crate) node: Arc<Node>,
@@ -172,18 +177,4 @@ where
     test(TestServer::memory().await).await.stop().await;
     let dir = tempfile::tempdir().unwrap();
     test(TestServer::sled(dir.path()).await).await.stop().await;
-}
-
-/// Waits until a condition holds; fails with what it waits for.
-pub(crate) async fn eventually<F>(what: &str, condition: impl Fn() -> F)
-where
-    F: Future<Output = bool>,
-{
-    let waiting = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-    assert!(waited.is_ok(), "waited in vain until {what}");
 }

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use camgate::node::{NodeSettings, PolicyFiles};
+use camgate::node::{NodeSettings, PolicyFiles, Readiness};
 use camgate::service::proto as pb;
 use camgate::store::MemoryStore;
+use tokio::sync::watch;
 
-use super::{APPS, ROOT, TestServer, app, eventually, question};
+use super::{APPS, ROOT, TestServer, app, question};
 
 fn policy(action: &str) -> String {
-    format!(
-        r#"{{"version":"2.0","statement":[{{"effect":"allow","action":"{action}","resource":"*"}}]}}"#
-    )
+    super::ALLOW_ALL.replacen('*', action, 1)
 }
 
 fn files(dir: &Path) -> PolicyFiles {
@@ -34,6 +34,14 @@ async fn is_allowed(server: &TestServer, uin: u64, action: &str) -> bool {
     let request = question(uin, action, &app(APPS[0]));
     let answer = server.authz.clone().check(request).await.unwrap().into_inner();
     answer.decision.unwrap().outcome() == pb::Outcome::Allow
+}
+
+/// Waits until a report has this word.
+async fn reported(readiness: &mut watch::Receiver<Readiness>, word: &str) {
+    let is_reported = |now: &Readiness| now.reports.iter().any(|report| report.contains(word));
+    let waiting = readiness.wait_for(is_reported);
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert!(waited.is_ok(), "waited in vain for a report of `{word}`");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,31 +70,22 @@ async fn files_appear_change_break_and_vanish() {
 
     // It changes.
     std::fs::write(&path, policy("im:RemoveUser")).unwrap();
-    let shown = &server;
-    eventually("the changed file is in force", || async move {
-        is_allowed(shown, alice, "im:RemoveUser").await
-    })
-    .await;
+    server.node.check_policy_files(&files(dir.path())).await;
+    assert!(is_allowed(&server, alice, "im:RemoveUser").await);
     assert!(!is_allowed(&server, alice, "im:SendMsg").await);
     assert_eq!(preset(&server, "客服").await.unwrap().policy_id, found.policy_id);
 
     // It breaks: the last good content stays in force and is reported.
     std::fs::write(&path, "{").unwrap();
-    let readiness = server.node.readiness();
-    let seen = &readiness;
-    eventually("the broken file is reported", || async move {
-        seen.borrow().reports.iter().any(|report| report.contains("客服"))
-    })
-    .await;
+    // Nobody asks here: the node looks by itself.
+    let mut readiness = server.node.readiness();
+    reported(&mut readiness, "客服").await;
     assert!(is_allowed(&server, alice, "im:RemoveUser").await);
     assert!(readiness.borrow().is_ready());
 
     // It vanishes while attached: the same.
     std::fs::remove_file(&path).unwrap();
-    eventually("the missing file is reported", || async move {
-        seen.borrow().reports.iter().any(|report| report.contains("gone"))
-    })
-    .await;
+    reported(&mut readiness, "gone").await;
     assert!(is_allowed(&server, alice, "im:RemoveUser").await);
 
     // Another one appears.

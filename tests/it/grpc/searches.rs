@@ -39,8 +39,8 @@ async fn explain_says_what_every_statement_did() {
 #[tokio::test]
 async fn simulate_decides_with_policies_that_are_not_stored() {
     let (mut server, alice) = prepare().await;
-    let document = r#"{"version":"2.0","statement":[{"effect":"allow","action":"im:SendMsg","resource":"*"}]}"#;
-    let inline = || pb::InlinePolicy { name: "what if".into(), document: document.to_owned() };
+    let document = super::ALLOW_ALL.replacen('*', "im:SendMsg", 1);
+    let inline = || pb::InlinePolicy { name: "what if".into(), document: document.clone() };
     let ask = |action: &str| Some(question(alice, action, &app(APPS[0])));
     let request = pb::SimulateRequest {
         check: ask("im:SendMsg"),
