@@ -11,6 +11,7 @@ mod directory;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
+mod hostile;
 mod lang_props;
 mod rules;
 #[cfg(feature = "server")]
