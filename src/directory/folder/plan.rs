@@ -1,8 +1,8 @@
 //! Plans: the commands that turn a state into what a folder says, in order.
 //!
 //! Steps come in phases, and every step that narrows access stands before every step that may widen
-//! it. What a step does is judged from the effects of the documents it is about, and is never called
-//! harmless when it might not be.
+//! it. What a step does is judged from the effects of the documents it is about, and is never
+//! called harmless when it might not be.
 
 use std::collections::BTreeMap;
 

@@ -202,5 +202,6 @@ fn conditions() -> Group {
         ("date operator on the address", r#"{"date_equal":{"qcs:ip":"2022-02-03T00:00:00Z"}}"#, "qcs:ip"),
         ("boolean that is none", r#"{"bool_equal":{"k":"yes"}}"#, "true"),
     ];
-    blocks.into_iter().map(|(name, block, says)| (name, condition(block).into_bytes(), says)).collect()
+    let inputs = blocks.into_iter();
+    inputs.map(|(name, block, says)| (name, condition(block).into_bytes(), says)).collect()
 }
