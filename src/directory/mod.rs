@@ -1,1 +1,38 @@
-//! The directory floor.
+//! The directory: accounts, sub-accounts, groups, policies, attachments, boundaries and apps.
+//!
+//! State as plain values, and commands that turn a state into changes. Pure in practice: no storage,
+//! no wire types, no clock; time is a parameter. It must never decide a request. The node (floor 3)
+//! reads records, calls [`execute`], commits the changes, and builds snapshots from
+//! [`AccountState`].
+
+mod account;
+mod app;
+mod change;
+mod command;
+mod error;
+mod global;
+mod group;
+mod id;
+mod policy;
+mod quota;
+mod state;
+mod sub_account;
+
+pub use account::Account;
+pub use app::{App, AppEntry};
+pub use change::{Change, Record, RecordKey};
+pub use command::{
+    AddToGroup, AttachPolicy, Command, CommandResult, CreateAccount, CreateApp, CreateGroup,
+    CreatePolicy, CreatePolicyVersion, CreateSubAccount, DeleteApp, DeleteBoundary, DeleteGroup,
+    DeletePolicy, DeletePolicyVersion, DeleteSubAccount, DetachPolicy, GroupRef, PolicyRef,
+    PutBoundary, RemoveFromGroup, SetDefaultPolicyVersion, Target, UpdateApp, UpdateGroup,
+    UpdatePolicy, UpdateSubAccount,
+};
+pub use error::{DirectoryError, ErrorKind, Noun};
+pub use global::{GlobalKey, Globals, UinEntry};
+pub use group::Group;
+pub use id::{GroupId, PolicyId, UnixMillis, VersionNumber};
+pub use policy::{Policy, PolicyBody, PolicyVersion};
+pub use quota::{Quota, Quotas};
+pub use state::{AccountState, Slot, Tombstone};
+pub use sub_account::{Attachment, SubAccount, SubAccountKind};

@@ -1,1 +1,36 @@
-//! The engine floor.
+//! The decision engine (floor 1): snapshots in, decisions and explanations out.
+//!
+//! Pure: no I/O, async, clock, randomness or log; time is a field of the request. The flow is
+//! `AccountInput` → [`AccountSnapshot`] (compiled, indexed, immutable) → [`decide`] →
+//! [`Decision`], with [`explain`] running the same code under a recording trace, and the `search`
+//! functions asking `decide` about many candidates. [`mod@reference`] reads the same rules a second
+//! time, as plainly as possible, and shares no code with the compiled path; the tests compare both.
+
+mod bits;
+mod compile;
+// mod decide;
+mod decision;
+// mod evaluate;
+// mod explain;
+mod facts;
+mod index;
+// mod list;
+// pub mod reference;
+mod request;
+// mod search;
+mod snapshot;
+// mod trace;
+
+pub use compile::CompiledPolicy;
+// pub use decide::decide;
+pub use decision::{
+    Decision, DecisionError, Determining, Filter, Layer, Note, Outcome, Reason,
+};
+// pub use explain::{Explanation, FirstFailure, ResourceTrace, StatementResult, StatementTrace, explain};
+pub use request::{DERIVED_KEYS, Request, RequestFault, RequestParts, Resource};
+// pub use search::{Page, SearchFault, list_actions, list_principals, list_resources};
+pub use snapshot::{
+    AccountInput, AccountSnapshot, AppInput, Attachment, PolicyBody, PolicyInput, PrincipalInput,
+    PrincipalKind, Via, World,
+};
+// pub use trace::{NoTrace, Trace};

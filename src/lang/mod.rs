@@ -7,10 +7,22 @@ pub mod action;
 pub mod condition;
 pub mod diagnostic;
 pub mod document;
+mod findings;
+pub mod format;
+mod json;
 pub mod limits;
+pub mod lint;
 pub mod number;
+pub mod parse;
 pub mod pattern;
 pub mod resource;
+#[cfg(test)]
+mod test_vocabulary;
 pub mod valid;
+pub mod validate;
 pub mod variable;
 pub mod vocabulary;
+
+pub use format::{digest, format};
+pub use parse::{Parsed, parse};
+pub use validate::{Checked, check, load, load_as};

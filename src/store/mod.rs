@@ -1,1 +1,21 @@
-//! The store floor.
+//! The store: a durable, versioned map of opaque bytes with atomic commits and a change stream.
+//!
+//! [`Store`] is the contract, and each engine keeps it: [`MemoryStore`] for tests and trials,
+//! [`SledStore`] on one machine's disk. This floor must never contain policy logic. The node (floor 3) reads an account's records
+//! here, commits changes under preconditions, and follows the change stream.
+
+mod change;
+mod commit;
+mod contract;
+mod error;
+mod memory;
+mod sled;
+
+pub use self::sled::SledStore;
+pub use change::{ChangeRetention, Watch};
+pub use commit::{
+    ChangeSet, Commit, CommitLimits, KEY_BYTES_MAX, Mutation, Precondition, VALUE_BYTES_MAX,
+};
+pub use contract::{Entry, Revision, Store, StoreFuture};
+pub use error::{CommitLimit, StoreError};
+pub use memory::MemoryStore;

@@ -1,0 +1,33 @@
+//! The head of an account: who owns it, and which ids come next.
+//!
+//! Every commit of an account rewrites its head record, so the counters here never run backwards.
+
+use crate::lang::variable::Owner;
+
+use super::id::{GroupId, PolicyId, UnixMillis};
+
+/// A root account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The root's uin and APPID.
+    pub owner: Owner,
+    /// When it was registered here.
+    pub created_at: UnixMillis,
+    /// The id that the next custom policy gets.
+    pub next_policy_id: PolicyId,
+    /// The id that the next group gets.
+    pub next_group_id: GroupId,
+}
+
+impl Account {
+    /// A new account without anything in it.
+    #[must_use]
+    pub fn new(owner: Owner, created_at: UnixMillis) -> Self {
+        Self {
+            owner,
+            created_at,
+            next_policy_id: PolicyId::CUSTOM_MIN,
+            next_group_id: GroupId(1),
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Commands: one per administration operation, as plain values.
+//!
+//! A command says what is wanted; `execute` checks it against the state and yields changes. Wishes
+//! that are already true (attach what is attached, join a group twice, detach what is not attached)
+//! are fine and change nothing, so that a repeated call is harmless; creating what exists and
+//! deleting what does not exist are errors, because the caller means a particular thing by it.
+
+use std::collections::BTreeMap;
+
+use crate::lang::variable::Owner;
+
+use super::global::GlobalKey;
+use super::id::{GroupId, PolicyId, VersionNumber};
+use super::sub_account::SubAccountKind;
+
+/// A policy, by id or by name. A custom policy's name is looked up before a preset's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyRef {
+    /// By id.
+    Id(PolicyId),
+    /// By name, compared exactly.
+    Name(String),
+}
+
+impl From<PolicyId> for PolicyRef {
+    fn from(id: PolicyId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&str> for PolicyRef {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
+/// A group, by id or by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupRef {
+    /// By id.
+    Id(GroupId),
+    /// By name, compared exactly.
+    Name(String),
+}
+
+impl From<GroupId> for GroupRef {
+    fn from(id: GroupId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&str> for GroupRef {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
+/// What a policy is attached to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A sub-account, by uin.
+    User(u64),
+    /// A group.
+    Group(GroupRef),
+}
+
+/// Registers a root account. The state must be that of an account that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateAccount {
+    /// The root's uin and APPID.
+    pub owner: Owner,
+}
+
+/// Adds a sub-account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateSubAccount {
+    /// Its uin. The caller gives it; the node allots one where an API does not name it.
+    pub uin: u64,
+    /// Its name, unique in the account.
+    pub name: String,
+    /// Its kind.
+    pub kind: SubAccountKind,
+    /// Free text.
+    pub remark: String,
+}
+
+/// Changes a sub-account's name or remark; its kind never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateSubAccount {
+    /// Which one.
+    pub uin: u64,
+    /// The new name.
+    pub name: Option<String>,
+    /// The new remark.
+    pub remark: Option<String>,
+}
+
+/// Removes a sub-account from the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteSubAccount {
+    /// Which one.
+    pub uin: u64,
+    /// Also when it holds policies, is in groups, or has a boundary; all of these go with it.
+    pub force: bool,
+}
+
+/// Creates a group; its id is in the result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateGroup {
+    /// Its name, unique among the account's groups.
+    pub name: String,
+    /// Free text.
+    pub remark: String,
+}
+
+/// Changes a group's name or remark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateGroup {
+    /// Which one.
+    pub group: GroupRef,
+    /// The new name.
+    pub name: Option<String>,
+    /// The new remark.
+    pub remark: Option<String>,
+}
+
+/// Deletes a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteGroup {
+    /// Which one.
+    pub group: GroupRef,
+    /// Also when it has members or policies; both let go of it in the same commit.
+    pub force: bool,
+}
+
+/// Puts a sub-account into a group. Fine when it is in it already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddToGroup {
+    /// The group.
+    pub group: GroupRef,
+    /// The sub-account.
+    pub uin: u64,
+}
+
+/// Takes a sub-account out of a group. Fine when it is not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoveFromGroup {
+    /// The group.
+    pub group: GroupRef,
+    /// The sub-account.
+    pub uin: u64,
+}
+
+/// Creates a custom policy with version 1 as its default; its id is in the result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatePolicy {
+    /// Its name, unique among the account's custom policies and the presets.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// The CAM document.
+    pub document: Vec<u8>,
+}
+
+/// Changes a policy's description, or overwrites its default version in place. It cannot rename.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdatePolicy {
+    /// Which one.
+    pub policy: PolicyRef,
+    /// The new description.
+    pub description: Option<String>,
+    /// The new document of the default version.
+    pub document: Option<Vec<u8>>,
+}
+
+/// Adds a version to a policy; its number is in the result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatePolicyVersion {
+    /// Which policy.
+    pub policy: PolicyRef,
+    /// The CAM document.
+    pub document: Vec<u8>,
+    /// Whether it counts from now on.
+    pub set_default: bool,
+}
+
+/// Makes a version the one that counts. Fine when it is already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetDefaultPolicyVersion {
+    /// Which policy.
+    pub policy: PolicyRef,
+    /// Which version.
+    pub version: VersionNumber,
+}
+
+/// Deletes a version that is not the default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletePolicyVersion {
+    /// Which policy.
+    pub policy: PolicyRef,
+    /// Which version.
+    pub version: VersionNumber,
+}
+
+/// Deletes a custom policy with all its versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletePolicy {
+    /// Which one.
+    pub policy: PolicyRef,
+    /// Also when it is attached: it is then detached everywhere in the same commit. A policy that
+    /// is a boundary is refused even so, because taking the boundary away would widen access.
+    pub force: bool,
+}
+
+/// Attaches a policy to a user or a group. Fine when it is attached already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachPolicy {
+    /// The policy, custom or preset.
+    pub policy: PolicyRef,
+    /// To what.
+    pub target: Target,
+}
+
+/// Detaches a policy. Fine when it is not attached, also when the policy is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetachPolicy {
+    /// The policy, custom or preset.
+    pub policy: PolicyRef,
+    /// From what.
+    pub target: Target,
+}
+
+/// Sets a sub-account's boundary, in place of any it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutBoundary {
+    /// The sub-account.
+    pub uin: u64,
+    /// The policy, custom or preset.
+    pub policy: PolicyRef,
+}
+
+/// Takes a sub-account's boundary away. Fine when it has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteBoundary {
+    /// The sub-account.
+    pub uin: u64,
+}
+
+/// Registers an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateApp {
+    /// Its id, unique across accounts.
+    pub sdkappid: u64,
+    /// What people call it.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Changes an app's name or tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateApp {
+    /// Which one.
+    pub sdkappid: u64,
+    /// The new name.
+    pub name: Option<String>,
+    /// All its tags from now on.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// Forgets an app; its id may then be registered again, also by another account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteApp {
+    /// Which one.
+    pub sdkappid: u64,
+}
+
+/// Any administration operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant holds the type of its name, which is documented")]
+pub enum Command {
+    CreateAccount(CreateAccount),
+    CreateSubAccount(CreateSubAccount),
+    UpdateSubAccount(UpdateSubAccount),
+    DeleteSubAccount(DeleteSubAccount),
+    CreateGroup(CreateGroup),
+    UpdateGroup(UpdateGroup),
+    DeleteGroup(DeleteGroup),
+    AddToGroup(AddToGroup),
+    RemoveFromGroup(RemoveFromGroup),
+    CreatePolicy(CreatePolicy),
+    UpdatePolicy(UpdatePolicy),
+    CreatePolicyVersion(CreatePolicyVersion),
+    SetDefaultPolicyVersion(SetDefaultPolicyVersion),
+    DeletePolicyVersion(DeletePolicyVersion),
+    DeletePolicy(DeletePolicy),
+    AttachPolicy(AttachPolicy),
+    DetachPolicy(DetachPolicy),
+    PutBoundary(PutBoundary),
+    DeleteBoundary(DeleteBoundary),
+    CreateApp(CreateApp),
+    UpdateApp(UpdateApp),
+    DeleteApp(DeleteApp),
+}
+
+impl Command {
+    /// The name of the operation, for logs and the change log: `CreatePolicy`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateAccount(_) => "CreateAccount",
+            Self::CreateSubAccount(_) => "CreateSubAccount",
+            Self::UpdateSubAccount(_) => "UpdateSubAccount",
+            Self::DeleteSubAccount(_) => "DeleteSubAccount",
+            Self::CreateGroup(_) => "CreateGroup",
+            Self::UpdateGroup(_) => "UpdateGroup",
+            Self::DeleteGroup(_) => "DeleteGroup",
+            Self::AddToGroup(_) => "AddToGroup",
+            Self::RemoveFromGroup(_) => "RemoveFromGroup",
+            Self::CreatePolicy(_) => "CreatePolicy",
+            Self::UpdatePolicy(_) => "UpdatePolicy",
+            Self::CreatePolicyVersion(_) => "CreatePolicyVersion",
+            Self::SetDefaultPolicyVersion(_) => "SetDefaultPolicyVersion",
+            Self::DeletePolicyVersion(_) => "DeletePolicyVersion",
+            Self::DeletePolicy(_) => "DeletePolicy",
+            Self::AttachPolicy(_) => "AttachPolicy",
+            Self::DetachPolicy(_) => "DetachPolicy",
+            Self::PutBoundary(_) => "PutBoundary",
+            Self::DeleteBoundary(_) => "DeleteBoundary",
+            Self::CreateApp(_) => "CreateApp",
+            Self::UpdateApp(_) => "UpdateApp",
+            Self::DeleteApp(_) => "DeleteApp",
+        }
+    }
+
+    /// The global record that must be read before the command is executed, if there is one. The
+    /// commit then requires that record to be as it was read.
+    #[must_use]
+    pub fn global_read(&self) -> Option<GlobalKey> {
+        match self {
+            Self::CreateAccount(it) => Some(GlobalKey::Uin(it.owner.uin)),
+            Self::CreateSubAccount(it) => Some(GlobalKey::Uin(it.uin)),
+            Self::DeleteSubAccount(it) => Some(GlobalKey::Uin(it.uin)),
+            Self::CreateApp(it) => Some(GlobalKey::App(it.sdkappid)),
+            Self::DeleteApp(it) => Some(GlobalKey::App(it.sdkappid)),
+            Self::UpdateSubAccount(_)
+            | Self::CreateGroup(_)
+            | Self::UpdateGroup(_)
+            | Self::DeleteGroup(_)
+            | Self::AddToGroup(_)
+            | Self::RemoveFromGroup(_)
+            | Self::CreatePolicy(_)
+            | Self::UpdatePolicy(_)
+            | Self::CreatePolicyVersion(_)
+            | Self::SetDefaultPolicyVersion(_)
+            | Self::DeletePolicyVersion(_)
+            | Self::DeletePolicy(_)
+            | Self::AttachPolicy(_)
+            | Self::DetachPolicy(_)
+            | Self::PutBoundary(_)
+            | Self::DeleteBoundary(_)
+            | Self::UpdateApp(_) => None,
+        }
+    }
+}
+
+/// What a command made, where that is not in the command itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandResult {
+    /// Nothing to tell.
+    Done,
+    /// A group with this id.
+    Group(GroupId),
+    /// A policy with this id.
+    Policy(PolicyId),
+    /// A version of a policy.
+    PolicyVersion(PolicyId, VersionNumber),
+}

@@ -1,0 +1,79 @@
+//! Sub-accounts: the principals of an account, and its message recipients.
+
+use super::id::{GroupId, PolicyId, UnixMillis};
+
+/// What kind of sub-account it is (spec section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SubAccountKind {
+    /// Created by, and belonging to, one root account.
+    SubUser,
+    /// Imported from WeCom; belongs to one root account.
+    WecomSubUser,
+    /// A root account elsewhere, added here.
+    Collaborator,
+    /// Receives notices only, and can never be a principal (rule D-12).
+    MessageRecipient,
+}
+
+impl SubAccountKind {
+    /// All kinds, in the order of the manual.
+    pub const ALL: [Self; 4] =
+        [Self::SubUser, Self::WecomSubUser, Self::Collaborator, Self::MessageRecipient];
+
+    /// The word for it in account folders: `sub_user`, `wecom_sub_user`, `collaborator` or
+    /// `message_recipient`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SubUser => "sub_user",
+            Self::WecomSubUser => "wecom_sub_user",
+            Self::Collaborator => "collaborator",
+            Self::MessageRecipient => "message_recipient",
+        }
+    }
+
+    /// The kind called `word`, compared exactly.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Whether it can hold policies, groups and a boundary: all but message recipients.
+    #[must_use]
+    pub fn is_principal(self) -> bool {
+        match self {
+            Self::SubUser | Self::WecomSubUser | Self::Collaborator => true,
+            Self::MessageRecipient => false,
+        }
+    }
+}
+
+/// A policy attached to a user or a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attachment {
+    /// The policy, custom or preset.
+    pub policy: PolicyId,
+    /// Since when.
+    pub attached_at: UnixMillis,
+}
+
+/// A sub-account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubAccount {
+    /// Its uin, unique across accounts but for collaborators.
+    pub uin: u64,
+    /// Its name, unique in its account.
+    pub name: String,
+    /// What kind it is; never changes.
+    pub kind: SubAccountKind,
+    /// Free text.
+    pub remark: String,
+    /// When it was created, or added here.
+    pub created_at: UnixMillis,
+    /// The policies attached to it, in the order of attaching; no policy twice.
+    pub attachments: Vec<Attachment>,
+    /// The groups it is in, in the order of joining; no group twice.
+    pub groups: Vec<GroupId>,
+    /// The policy that caps it, if there is one (rule D-09).
+    pub boundary: Option<PolicyId>,
+}

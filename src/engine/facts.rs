@@ -1,0 +1,92 @@
+//! What conditions see: the request's context with the server's own facts laid over it.
+//!
+//! Nothing is copied: the context stays where it is, and a derived value is made when a condition
+//! first asks for it (rules D-15, D-17, D-19). It decides nothing.
+
+use std::cell::OnceCell;
+
+use super::request::Request;
+use super::snapshot::AccountSnapshot;
+use crate::catalog::read_only_action;
+use crate::lang::condition::{ContextValue, Facts, RESOURCE_TAG};
+use crate::lang::number::Number;
+use crate::lang::resource::ResourceName;
+
+/// The one thing that statements are matched with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target<'a> {
+    /// The bare `*`.
+    Star,
+    /// One resource.
+    Name(&'a ResourceName),
+}
+
+/// The facts of one request about one target.
+#[derive(Debug)]
+pub(super) struct Overlay<'a> {
+    snapshot: &'a AccountSnapshot,
+    request: &'a Request,
+    /// The registered tags, when the target is a registered app.
+    tags: Option<&'a [ContextValue]>,
+    uin: OnceCell<[ContextValue; 1]>,
+    owner_uin: OnceCell<[ContextValue; 1]>,
+    read_only: OnceCell<[ContextValue; 1]>,
+    except: OnceCell<[ContextValue; 1]>,
+    time: OnceCell<[ContextValue; 1]>,
+}
+
+impl<'a> Overlay<'a> {
+    /// The facts for a target.
+    pub(super) fn new(
+        snapshot: &'a AccountSnapshot,
+        request: &'a Request,
+        target: Target<'a>,
+    ) -> Self {
+        let app = match target {
+            Target::Star => None,
+            Target::Name(name) => name.sdkappid().and_then(|id| snapshot.app(id)),
+        };
+        Self {
+            snapshot,
+            request,
+            tags: app.map(|app| app.tags.as_slice()),
+            uin: OnceCell::new(),
+            owner_uin: OnceCell::new(),
+            read_only: OnceCell::new(),
+            except: OnceCell::new(),
+            time: OnceCell::new(),
+        }
+    }
+}
+
+fn number(value: u64) -> [ContextValue; 1] {
+    [ContextValue::Number(Number::from(value))]
+}
+
+impl Facts for Overlay<'_> {
+    fn values(&self, key: &str) -> Option<&[ContextValue]> {
+        let parts = self.request.parts();
+        let (service, name) = (parts.action.service(), parts.action.name());
+        let own = || parts.context.values(key);
+        let derived = match key {
+            "qcs:uin" => self.uin.get_or_init(|| number(parts.principal)),
+            "qcs:owner_uin" => self.owner_uin.get_or_init(|| number(self.snapshot.owner().uin)),
+            // rule D-16
+            "qcs:read_only_action" => {
+                self.read_only.get_or_init(|| number(read_only_action(name).into()))
+            }
+            // rule D-19
+            "qcs:except_cam_finance" => self.except.get_or_init(|| {
+                let catalog = self.snapshot.world().catalog();
+                number(catalog.except_cam_finance(service, name).into())
+            }),
+            "qcs:current_time" if own().is_none_or(<[ContextValue]>::is_empty) => {
+                self.time.get_or_init(|| [ContextValue::Text(parts.now.to_string())])
+            }
+            // rule D-17
+            RESOURCE_TAG => return self.tags.or_else(own),
+            _ => return own(),
+        };
+        Some(derived)
+    }
+}

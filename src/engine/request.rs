@@ -1,0 +1,162 @@
+//! What is asked: one principal, one action, one resource, a context and a time.
+//!
+//! [`Request::check`] is the only way to a [`Request`], and having one proves that the server's own
+//! keys were not sent (rule D-15), that the action is no misspelling of a catalogued one (rule
+//! D-18), and that only a list asks about nothing (rule F-01). It decides nothing.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::compile::CompiledPolicy;
+use crate::catalog::{ActionId, Catalog};
+use crate::lang::action::ActionName;
+use crate::lang::condition::Context;
+use crate::lang::resource::{ResourceFault, ResourceName};
+use crate::lang::vocabulary::Granularity;
+
+/// The condition keys that only the server sets (rule D-15), sorted.
+pub const DERIVED_KEYS: [&str; 4] =
+    ["qcs:except_cam_finance", "qcs:owner_uin", "qcs:read_only_action", "qcs:uin"];
+
+/// What an action is asked about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Resource {
+    /// No resource at all; list actions only (rule F-01).
+    Nothing,
+    /// The bare `*` (rule R-03).
+    Star,
+    /// One resource.
+    Name(ResourceName),
+}
+
+impl Resource {
+    /// Reads a request's resource: empty, `*`, or a six-segment name.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn parse(text: &str) -> Result<Self, ResourceFault> {
+        match text {
+            "" => Ok(Self::Nothing),
+            "*" => Ok(Self::Star),
+            _ => ResourceName::parse(text).map(Self::Name),
+        }
+    }
+
+    /// The text that [`Resource::parse`] reads.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Nothing => "",
+            Self::Star => "*",
+            Self::Name(name) => name.text(),
+        }
+    }
+}
+
+/// The parts of a request, not yet checked.
+#[derive(Debug, Clone)]
+pub struct RequestParts {
+    /// The uin of who asks, in the account of the snapshot that will decide.
+    pub principal: u64,
+    /// What they want to do.
+    pub action: ActionName,
+    /// On what.
+    pub resource: Resource,
+    /// The facts that conditions test, without the server's own (rule D-15).
+    pub context: Context,
+    /// The server's time; `qcs:current_time` unless the context has that key.
+    pub now: Timestamp,
+    /// The policies of the caller's session; each must allow (rule D-10). Empty: no session.
+    pub session: Vec<Arc<CompiledPolicy>>,
+    /// The uin of the root account in which the app that `resource` names is registered, when that
+    /// is known from the app registry; none when it is no app, or registered nowhere (rule D-08).
+    pub registered_owner: Option<u64>,
+    /// Whether the caller has declared that it applies the filters of list answers (rule F-03).
+    pub accepts_filter: bool,
+}
+
+/// Why a request is refused before it is decided.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestFault {
+    /// The context has a key of the server's own (rule D-15).
+    #[error("context key `{0}` is set by the server; leave it out")]
+    DerivedKey(String),
+    /// The action is a catalogued one in other case (rule D-18).
+    #[error("action `{action}` is unknown; write `{catalogued}`, names are case-sensitive")]
+    CaseTwin {
+        /// The action as asked.
+        action: String,
+        /// The catalogued spelling.
+        catalogued: String,
+    },
+    /// No resource for an action that is no list (rule F-01).
+    #[error("action `{0}` needs a resource: `*` or a six-segment name")]
+    NoResource(String),
+}
+
+/// A request that may be decided.
+#[derive(Debug, Clone)]
+pub struct Request {
+    parts: RequestParts,
+    action_id: Option<ActionId>,
+}
+
+impl Request {
+    /// Checks the parts against the catalog of the world that will decide.
+    ///
+    /// # Errors
+    /// The first of: a derived key (rule D-15), an action in wrong case (rule D-18), a missing
+    /// resource (rule F-01).
+    pub fn check(parts: RequestParts, catalog: &Catalog) -> Result<Self, RequestFault> {
+        if let Some((key, _)) = parts.context.iter().find(|(key, _)| DERIVED_KEYS.contains(key)) {
+            return Err(RequestFault::DerivedKey(key.to_owned()));
+        }
+        let (service, name) = (parts.action.service(), parts.action.name());
+        let action_id = catalog.action_id(service, name);
+        if action_id.is_none()
+            && let Some(twin) = catalog.case_twin(service, name)
+        {
+            return Err(RequestFault::CaseTwin {
+                action: parts.action.to_string(),
+                catalogued: twin.qualified_name(),
+            });
+        }
+        let granularity = action_id.and_then(|id| catalog.action_by_id(id)).map(|a| a.granularity);
+        if parts.resource == Resource::Nothing && granularity != Some(Granularity::List) {
+            return Err(RequestFault::NoResource(parts.action.to_string()));
+        }
+        Ok(Self { parts, action_id })
+    }
+
+    /// The parts that were checked.
+    #[must_use]
+    pub fn parts(&self) -> &RequestParts {
+        &self.parts
+    }
+
+    /// The action's number in `catalog`; none for an action outside it.
+    pub(super) fn action_id(&self, catalog: &Catalog) -> Option<ActionId> {
+        let action = &self.parts.action;
+        // The id was found at the check, perhaps in another catalog, where numbers differ.
+        let same = |id: &ActionId| {
+            catalog.action_by_id(*id).is_some_and(|known| {
+                *known.name == *action.name() && *known.service == *action.service()
+            })
+        };
+        self.action_id
+            .filter(same)
+            .or_else(|| catalog.action_id(action.service(), action.name()))
+    }
+
+    /// The same request of another principal.
+    pub(super) fn set_principal(&mut self, uin: u64) {
+        self.parts.principal = uin;
+    }
+
+    /// The same request about another resource of the principal's own account.
+    pub(super) fn set_own_resource(&mut self, name: ResourceName) {
+        self.parts.resource = Resource::Name(name);
+        self.parts.registered_owner = None;
+    }
+}

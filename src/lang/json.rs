@@ -1,0 +1,478 @@
+//! JSON with places: every value and every key of the text with its span (rules L-01, L-10).
+//!
+//! serde_json is the reader; this file only adds spans, keeps duplicate keys, and refuses what is
+//! too long or too deep before any recursion. It must never accept what serde_json refuses, nor
+//! recurse deeper than `POLICY_DEPTH_MAX`. First step from bytes to a document.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::diagnostic::{ErrorCode, Span};
+use super::document::Spanned;
+use super::findings::Finding;
+use super::limits::{POLICY_BYTES_MAX, POLICY_DEPTH_MAX};
+
+/// A JSON value with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    /// The value.
+    pub(super) value: Value,
+    /// Its place, without white space around it.
+    pub(super) span: Span,
+}
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, as written.
+    Number(String),
+    /// A string, unescaped.
+    String(String),
+    /// A list.
+    Array(Vec<Node>),
+    /// An object: all members in order, duplicates included.
+    Object(Vec<Member>),
+}
+
+/// One member of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    /// The key, unescaped; its span includes the quotes.
+    pub(super) key: Spanned<String>,
+    /// The value.
+    pub(super) node: Node,
+}
+
+impl Node {
+    /// What kind of value this is, for messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "an object",
+        }
+    }
+}
+
+/// Reads a text as one JSON value.
+///
+/// # Errors
+/// Every fault of the first kind that is met: too long, not UTF-8, too deep or not JSON, or strings
+/// that cannot be unescaped.
+pub(super) fn read(bytes: &[u8]) -> Result<(&str, Node), Vec<Finding>> {
+    if bytes.len() > POLICY_BYTES_MAX {
+        return Err(vec![too_long(bytes.len())]);
+    }
+    let text = utf8(bytes).map_err(|fault| vec![*fault])?;
+    let raw = check_syntax(text).map_err(|fault| vec![*fault])?;
+    let mut builder = Builder { text, faults: Vec::new() };
+    let root = builder.node(raw);
+    if builder.faults.is_empty() { Ok((text, root)) } else { Err(builder.faults) }
+}
+
+/// How many characters a JSON text has, white space between tokens not counted (rule L-10).
+pub(super) fn significant_chars(text: &str) -> usize {
+    let mut scan = Scan::default();
+    text.chars().filter(|c| scan.step(*c) || !matches!(c, ' ' | '\t' | '\n' | '\r')).count()
+}
+
+/// The JSON path of the innermost value that holds a place, e.g. `statement[0].action[1]`; a place
+/// in a key belongs to its member. Empty for the root and for places outside of it.
+pub(super) fn path_of(root: &Node, span: Span) -> String {
+    let holds = |outer: Span| outer.start <= span.start && span.end <= outer.end;
+    let mut path = String::new();
+    let mut node = root;
+    while node.span != span {
+        let next = match &node.value {
+            Value::Array(items) => {
+                let found = items.iter().enumerate().find(|(_, item)| holds(item.span));
+                found.map(|(index, item)| (format!("[{index}]"), item, false))
+            }
+            Value::Object(members) => members
+                .iter()
+                .find(|member| holds(member.key.span) || holds(member.node.span))
+                .map(|member| {
+                    (step(&member.key.value, path.is_empty()), &member.node, holds(member.key.span))
+                }),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        };
+        let Some((step, inner, is_key)) = next else { break };
+        path.push_str(&step);
+        if is_key {
+            break;
+        }
+        node = inner;
+    }
+    path
+}
+
+fn step(key: &str, first: bool) -> String {
+    let plain = !key.is_empty() && key.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
+    match (plain, first) {
+        (true, true) => key.to_owned(),
+        (true, false) => format!(".{key}"),
+        (false, _) => format!("[\"{}\"]", super::findings::excerpt(key)),
+    }
+}
+
+fn fault(span: Span, message: String) -> Finding {
+    Finding::error(ErrorCode::PolicyDocumentError, span, message)
+}
+
+fn too_long(actual: usize) -> Finding {
+    let span = Span { start: POLICY_BYTES_MAX, end: actual };
+    let message = format!("the text has {actual} bytes; at most {POLICY_BYTES_MAX} bytes are read");
+    Finding::error(ErrorCode::PolicyDocumentLengthOverLimit, span, message)
+        .found(&format!("{actual} bytes"))
+        .expected(format!("at most {POLICY_BYTES_MAX} bytes"))
+        .help("split the policy into several")
+}
+
+/// The text of the bytes: UTF-8 without byte order mark.
+fn utf8(bytes: &[u8]) -> Result<&str, Box<Finding>> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        let span = Span { start: 0, end: 3 };
+        let message = "the text begins with a byte order mark".to_owned();
+        let fault = fault(span, message).expected("plain UTF-8").help("remove the first 3 bytes");
+        return Err(Box::new(fault));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let start = error.valid_up_to();
+        let end = error.error_len().map_or(bytes.len(), |len| start + len);
+        let bad = bytes.get(start).copied().unwrap_or_default();
+        let message = format!("the byte 0x{bad:02x} at offset {start} is not UTF-8");
+        let fault = fault(Span { start, end }, message);
+        let fault = fault.found(&format!("0x{bad:02x}")).expected("UTF-8");
+        Box::new(fault.help("save the file as UTF-8"))
+    })
+}
+
+/// The text as one raw value: valid JSON, and no deeper than allowed.
+fn check_syntax(text: &str) -> Result<&RawValue, Box<Finding>> {
+    let too_deep = first_too_deep(text);
+    match (serde_json::from_str::<&RawValue>(text), too_deep) {
+        (Ok(raw), None) => Ok(raw),
+        (Ok(_), Some(offset)) => Err(Box::new(deep_fault(text, offset))),
+        (Err(error), too_deep) => {
+            let span = error_span(text, &error);
+            match too_deep {
+                Some(offset) if offset <= span.start => Err(Box::new(deep_fault(text, offset))),
+                _ => {
+                    let message = format!("not JSON: {}", bare_message(&error));
+                    Err(Box::new(fault(span, message).expected("one JSON object")))
+                }
+            }
+        }
+    }
+}
+
+/// Offset of the first bracket that is nested too deep.
+fn first_too_deep(text: &str) -> Option<usize> {
+    let mut scan = Scan::default();
+    let mut depth = 0_usize;
+    for (offset, c) in text.char_indices() {
+        if scan.step(c) {
+            continue;
+        }
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > POLICY_DEPTH_MAX {
+            return Some(offset);
+        }
+    }
+    None
+}
+
+fn deep_fault(text: &str, start: usize) -> Finding {
+    let message = format!("lists and objects are nested more than {POLICY_DEPTH_MAX} deep");
+    let found = text.get(start..).unwrap_or_default();
+    fault(Span { start, end: start + 1 }, message)
+        .found(found)
+        .expected(format!("at most {POLICY_DEPTH_MAX} levels; a policy needs seven"))
+}
+
+/// Tells characters inside strings from those outside, in one pass.
+#[derive(Default)]
+struct Scan {
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Scan {
+    /// Takes the next character; true when it belongs to a string, quotes included.
+    fn step(&mut self, c: char) -> bool {
+        if !self.in_string {
+            self.in_string = c == '"';
+            return self.in_string;
+        }
+        if self.escaped {
+            self.escaped = false;
+        } else if c == '\\' {
+            self.escaped = true;
+        } else if c == '"' {
+            self.in_string = false;
+        }
+        true
+    }
+}
+
+/// serde_json's message without its own line and column.
+fn bare_message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    text.get(..end).unwrap_or_default().to_owned()
+}
+
+/// The character at which serde_json stopped; empty at the end of the text.
+fn error_span(text: &str, error: &serde_json::Error) -> Span {
+    let line_start = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum::<usize>();
+    if error.is_eof() {
+        return Span { start: text.len(), end: text.len() };
+    }
+    // serde_json counts the offending character in, except for a control character in a string.
+    let counted = usize::from(!bare_message(error).starts_with("control character"));
+    let mut start = (line_start + error.column().saturating_sub(counted)).min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let width = text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    Span { start, end: start + width }
+}
+
+/// Builds the tree from checked JSON.
+struct Builder<'t> {
+    text: &'t str,
+    faults: Vec<Finding>,
+}
+
+impl<'t> Builder<'t> {
+    /// Offsets come from addresses: every raw value is a slice of the text.
+    fn span(&self, raw: &RawValue) -> Span {
+        let start = raw.get().as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
+        Span { start, end: start + raw.get().len() }
+    }
+
+    /// Recurses once per level; `check_syntax` has bounded the levels.
+    fn node(&mut self, raw: &'t RawValue) -> Node {
+        let span = self.span(raw);
+        let text = raw.get();
+        let value = match text.as_bytes().first() {
+            Some(b'{') => {
+                let members = serde_json::from_str::<Entries<'t>>(text).map(|entries| {
+                    let members = entries.0.into_iter().map(|(key, value)| Member {
+                        key: Spanned { value: self.string(key), span: self.span(key) },
+                        node: self.node(value),
+                    });
+                    Value::Object(members.collect())
+                });
+                self.or_fault(span, members)
+            }
+            Some(b'[') => {
+                let items = serde_json::from_str::<Vec<&'t RawValue>>(text).map(|items| {
+                    Value::Array(items.into_iter().map(|item| self.node(item)).collect())
+                });
+                self.or_fault(span, items)
+            }
+            Some(b'"') => Value::String(self.string(raw)),
+            Some(b't') => Value::Bool(true),
+            Some(b'f') => Value::Bool(false),
+            Some(b'n') => Value::Null,
+            _ => Value::Number(text.to_owned()),
+        };
+        Node { value, span }
+    }
+
+    fn string(&mut self, raw: &RawValue) -> String {
+        serde_json::from_str(raw.get()).unwrap_or_else(|error| {
+            let message = format!("not a JSON string: {}", bare_message(&error));
+            let help = "`\\ud800` to `\\udfff` must come in pairs; write the character itself";
+            let finding = fault(self.span(raw), message).found(raw.get()).help(help);
+            self.faults.push(finding);
+            String::new()
+        })
+    }
+
+    fn or_fault(&mut self, span: Span, value: Result<Value, serde_json::Error>) -> Value {
+        value.unwrap_or_else(|error| {
+            self.faults.push(fault(span, format!("not JSON: {}", bare_message(&error))));
+            Value::Null
+        })
+    }
+}
+
+/// All members of an object in order, duplicates included.
+struct Entries<'t>(Vec<(&'t RawValue, &'t RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::findings::Findings;
+
+    fn faults(bytes: &[u8]) -> Vec<(usize, usize, String)> {
+        let mut findings = Findings::default();
+        for fault in read(bytes).unwrap_err() {
+            findings.push(fault);
+        }
+        let (list, _) = findings.finish(bytes, None);
+        list.into_iter().map(|d| (d.line, d.column, d.message)).collect()
+    }
+
+    fn slices<'t>(text: &'t str, node: &Node, out: &mut Vec<&'t str>) {
+        out.push(&text[node.span.start..node.span.end]);
+        match &node.value {
+            Value::Array(items) => items.iter().for_each(|item| slices(text, item, out)),
+            Value::Object(members) => {
+                for member in members {
+                    out.push(&text[member.key.span.start..member.key.span.end]);
+                    slices(text, &member.node, out);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    // rule L-01
+    #[test]
+    fn every_value_and_key_has_its_span() {
+        let text = " { \"键\" :[ 1.50e1,true ,\"a\\u4e2d\"] ,\n\"k\":{} , \"k\": null } ";
+        let (_, root) = read(text.as_bytes()).unwrap();
+        let mut out = Vec::new();
+        slices(text, &root, &mut out);
+        let expected = [
+            text.trim(),
+            "\"键\"",
+            "[ 1.50e1,true ,\"a\\u4e2d\"]",
+            "1.50e1",
+            "true",
+            "\"a\\u4e2d\"",
+            "\"k\"",
+            "{}",
+            "\"k\"",
+            "null",
+        ];
+        assert_eq!(out, expected);
+        let Value::Object(members) = &root.value else { panic!("an object") };
+        let Value::Array(items) = &members[0].node.value else { panic!("a list") };
+        assert_eq!(items[2].value, Value::String("a中".to_owned()));
+        assert_eq!(items[0].value, Value::Number("1.50e1".to_owned()));
+    }
+
+    #[test]
+    fn paths_name_members_and_elements() {
+        let text =
+            r#"{"statement":[{"a":1},{"condition":{"for_any_value:x":{"qcs:ip":["u","v"]}}}]}"#;
+        let (_, root) = read(text.as_bytes()).unwrap();
+        let at = |needle: &str| {
+            let start = text.find(needle).unwrap();
+            path_of(&root, Span { start, end: start + needle.len() })
+        };
+        assert_eq!(at("1"), "statement[0].a");
+        assert_eq!(at("\"v\""), "statement[1].condition[\"for_any_value:x\"][\"qcs:ip\"][1]");
+        assert_eq!(at("atement"), "statement", "inside a key");
+        assert_eq!(at("\"condition\""), "statement[1].condition");
+        assert_eq!(path_of(&root, root.span), "");
+    }
+
+    // rule L-01: the place of the first fault
+    #[test]
+    fn faults_have_line_and_column() {
+        let table: &[(&[u8], usize, usize, &str)] = &[
+            (b"", 1, 1, "EOF"),
+            (b"{\n  \"a\": 1,\n}", 3, 1, "key must be a string"),
+            (b"{} x", 1, 4, "trailing characters"),
+            (b"{\"\xe4\xb8\xad\": 01}", 1, 8, "invalid number"),
+            (b"{'a':1}", 1, 2, "key must be a string"),
+            (b"{\"a\":nul}", 1, 9, "expected ident"),
+            (b"\xef\xbb\xbf{}", 1, 1, "byte order mark"),
+            (b"{\"\xe4\xb8\xad\": \"\xff\"}", 1, 8, "offset 9 is not UTF-8"),
+            (b"{\"a\":\n \"\\ud800\"}", 2, 2, "not a JSON string"),
+            (b"{\"\\udc00x\":1}", 1, 2, "not a JSON string"),
+            (b"{\"a\":\"\x00\"}", 1, 7, "control character"),
+            (b"{\"a\":\"\\x\"}", 1, 8, "invalid escape"),
+            (b"[1] // c", 1, 5, "trailing characters"),
+            (b"{\"a\": NaN}", 1, 7, "expected value"),
+        ];
+        for (bytes, line, column, message) in table {
+            let found = faults(bytes);
+            let text = String::from_utf8_lossy(bytes);
+            assert_eq!(found.len(), 1, "{text}: {found:?}");
+            assert!(found[0].2.contains(message), "{text}: {found:?}");
+            assert_eq!((found[0].0, found[0].1), (*line, *column), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn every_bad_string_is_reported() {
+        assert_eq!(faults(br#"{"a":"\ud800","\udfff":["\ud800\u0041"]}"#).len(), 3);
+    }
+
+    // rule L-10
+    #[test]
+    fn depth_is_limited_without_recursion() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read(nested(POLICY_DEPTH_MAX).as_bytes()).is_ok());
+        let found = faults(nested(POLICY_DEPTH_MAX + 1).as_bytes());
+        assert!(found[0].2.contains("more than 16 deep"), "{found:?}");
+        assert_eq!(found[0].1, POLICY_DEPTH_MAX + 1);
+        assert!(faults("[".repeat(10_000).as_bytes())[0].2.contains("more than 16 deep"));
+        assert!(faults("{\"a\":".repeat(10_000).as_bytes())[0].2.contains("more than 16 deep"));
+        let quoted = format!("\"{}\"", "[".repeat(100));
+        assert!(read(quoted.as_bytes()).is_ok(), "brackets in a string are text");
+    }
+
+    // rule L-10
+    #[test]
+    fn length_in_bytes_is_limited() {
+        let text = |len: usize| format!("{{}}{}", " ".repeat(len - 2));
+        assert!(read(text(POLICY_BYTES_MAX).as_bytes()).is_ok());
+        let found = faults(text(POLICY_BYTES_MAX + 1).as_bytes());
+        assert_eq!(found[0].2, "the text has 65537 bytes; at most 65536 bytes are read");
+    }
+
+    // rule L-10
+    #[test]
+    fn white_space_between_tokens_is_not_counted() {
+        assert_eq!(significant_chars("{ \"a b\" :\n[ 1 ] }"), "{\"a b\":[1]}".len());
+        assert_eq!(significant_chars(r#"{"中\" x": 1}"#), 11);
+    }
+}
