@@ -249,7 +249,8 @@ impl Disk {
         self.blocking(|disk| disk.flush().map_err(|error| disk.stop(error))).await
     }
 
-    fn flush(&self) -> Result<(), StoreError> {
+    /// Makes everything that is applied durable, and tells the watches.
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
         // The turn can be lost to a dropped future while its flush runs; this lock cannot.
         let mut acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
         // Read before the flush: what is applied later may or may not be in it.

@@ -72,8 +72,9 @@ impl SledStore {
         retention: ChangeRetention,
     ) -> Result<Self, StoreError> {
         let dir = dir.into();
-        let disk = tokio::task::spawn_blocking(move || Disk::open(dir, retention)).await;
-        let disk = disk.unwrap_or_else(|error| Err(thread_error(&error)))?;
+        let opening = dir.clone();
+        let task = tokio::task::spawn_blocking(move || Disk::open(opening, retention));
+        let disk = task.await.unwrap_or_else(|error| Err(open::task_error(&error, &dir)))?;
         Ok(Self { disk: Arc::new(disk) })
     }
 

@@ -12,6 +12,7 @@ use std::sync::{Mutex, OnceLock, RwLock};
 
 use ::sled::{Batch, Config, Db};
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 use super::acknowledged::Acknowledged;
@@ -162,6 +163,15 @@ fn in_dir(dir: &Path, what: &str) -> StoreError {
     damaged(&format!("in `{}` {what}", dir.display()))
 }
 
+/// A store error for an opening that did not come back. sled asserts much of what it reads, so a
+/// panic of it here means files that it did not write so.
+pub(super) fn task_error(error: &JoinError, dir: &Path) -> StoreError {
+    if error.is_panic() {
+        return in_dir(dir, &format!("sled found a contradiction: {error}"));
+    }
+    StoreError::Unavailable { detail: format!("`{}`: opening it was cancelled", dir.display()) }
+}
+
 /// A store error for an I/O error of ours.
 pub(super) fn io_error(error: &io::Error, dir: &Path) -> StoreError {
     if error.kind() == io::ErrorKind::InvalidData {
@@ -197,5 +207,56 @@ pub(super) fn explain(error: &::sled::Error, dir: &Path) -> StoreError {
         Error::ReportableBug(_) => {
             StoreError::Unavailable { detail: format!("`{}`: {error}", dir.display()) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, key: &[u8], value: &[u8]) {
+        let db = Config::new().path(dir).open().unwrap();
+        db.insert(key, value).unwrap();
+        db.flush().unwrap();
+    }
+
+    fn open(dir: &Path) -> Result<Disk, StoreError> {
+        Disk::open(dir.to_owned(), ChangeRetention::default())
+    }
+
+    #[test]
+    fn another_format_is_refused_and_left_alone() {
+        let dir = tempfile::TempDir::new().unwrap();
+        drop(open(dir.path()).unwrap());
+        write(dir.path(), layout::FORMAT_KEY, b"camgate-sled-2");
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(matches!(error, StoreError::UnknownFormat { .. }), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains("format camgate-sled-2"), "{message}");
+        assert!(message.contains("reads camgate-sled-1"), "{message}");
+        write(dir.path(), layout::FORMAT_KEY, layout::FORMAT);
+        open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_sled_directory_of_another_program_is_refused() {
+        let dir = tempfile::TempDir::new().unwrap();
+        write(dir.path(), b"key", b"value");
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(error.to_string().contains("has format none"), "{error}");
+    }
+
+    #[test]
+    fn an_entry_that_differs_from_its_newest_change_is_refused() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let disk = open(dir.path()).unwrap();
+        let commit = crate::store::Commit::new().put("a", "1").put("b", "1");
+        disk.apply(&commit).unwrap();
+        disk.flush().unwrap();
+        drop(disk);
+        let (key, value) = layout::entry_pairs(b"a", b"2", Revision(1), 0).remove(0);
+        write(dir.path(), &key, &value);
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(error.to_string().contains("differs from its newest change"), "{error}");
     }
 }
