@@ -5,7 +5,7 @@
 //! because only the catalog has them (rule A-08). Resources and conditions stay as they are.
 
 use super::bits::Bits;
-use super::snapshot::{PolicyBody, PolicyInput};
+use super::input::{PolicyBody, PolicyInput};
 use crate::catalog::{ActionId, Catalog};
 use crate::lang::action::{ActionForm, ActionName, ActionPattern};
 use crate::lang::document::Effect;
@@ -67,6 +67,16 @@ impl CompiledPolicy {
             PolicyBody::Unreadable(_) => &[],
         };
         written.iter().zip(&self.statements)
+    }
+
+    /// The values of one condition as written, for readers.
+    pub(super) fn condition_values(&self, statement: usize, condition: usize) -> Vec<String> {
+        let PolicyBody::Valid(policy) = &self.input.body else { return Vec::new() };
+        let written = policy.document().statements().get(statement);
+        let written = written.and_then(|it| it.conditions.get(condition));
+        written.map_or_else(Vec::new, |it| {
+            it.values.iter().map(|value| value.value.text().to_owned()).collect()
+        })
     }
 
     /// One statement by its place.

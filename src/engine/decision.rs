@@ -212,9 +212,7 @@ impl Note {
             Self::OperationActionOnResource => {
                 "the action is about no single resource but was asked about one; ask about `*`"
             }
-            Self::UnknownAction => {
-                "no catalog describes the action; it was evaluated as it stands"
-            }
+            Self::UnknownAction => "no catalog describes the action; it was evaluated as it stands",
         }
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct PolicySet {
     policies: Box<[Arc<CompiledPolicy>]>,
     /// Per statement: the place of its policy above, and its place in the policy.
     places: Box<[(u32, u32)]>,
+    /// The policies that cannot be read (rule D-05).
+    unreadable: Box<[Arc<CompiledPolicy>]>,
     /// Per action id: which of `rows` holds its statements.
     row_of_action: Box<[u32]>,
     rows: Box<[Bits]>,
@@ -87,6 +89,7 @@ impl PolicySet {
         set.rows = rows.into();
         set.row_of_action = row_of_action.into();
         set.places = places.into();
+        set.unreadable = policies.iter().filter(|it| it.unreadable().is_some()).cloned().collect();
         set.policies = policies.into();
         set
     }
@@ -106,6 +109,11 @@ impl PolicySet {
     /// The policies, ascending by id.
     pub(super) fn policies(&self) -> &[Arc<CompiledPolicy>] {
         &self.policies
+    }
+
+    /// The policies that cannot be read, ascending by id.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &Arc<CompiledPolicy>> {
+        self.unreadable.iter()
     }
 
     /// All statements, in order of policy and place.

@@ -8,29 +8,34 @@
 
 mod bits;
 mod compile;
-// mod decide;
+mod decide;
 mod decision;
-// mod evaluate;
-// mod explain;
+mod evaluate;
+mod explain;
 mod facts;
 mod index;
-// mod list;
+mod input;
+mod list;
 // pub mod reference;
 mod request;
-// mod search;
+mod search;
 mod snapshot;
-// mod trace;
+mod trace;
+mod world;
 
 pub use compile::CompiledPolicy;
-// pub use decide::decide;
-pub use decision::{
-    Decision, DecisionError, Determining, Filter, Layer, Note, Outcome, Reason,
+pub use decide::decide;
+pub use decision::{Decision, DecisionError, Determining, Filter, Layer, Note, Outcome, Reason};
+pub use explain::{
+    Explanation, FirstFailure, ResourceTrace, StatementResult, StatementTrace, explain,
 };
-// pub use explain::{Explanation, FirstFailure, ResourceTrace, StatementResult, StatementTrace, explain};
+pub use input::{
+    AccountInput, AppInput, Attachment, PolicyBody, PolicyInput, PrincipalInput, PrincipalKind, Via,
+};
 pub use request::{DERIVED_KEYS, Request, RequestFault, RequestParts, Resource};
-// pub use search::{Page, SearchFault, list_actions, list_principals, list_resources};
-pub use snapshot::{
-    AccountInput, AccountSnapshot, AppInput, Attachment, PolicyBody, PolicyInput, PrincipalInput,
-    PrincipalKind, Via, World,
+pub use search::{
+    Page, SEARCH_CANDIDATES_MAX, SearchFault, list_actions, list_principals, list_resources,
 };
-// pub use trace::{NoTrace, Trace};
+pub use snapshot::AccountSnapshot;
+pub use trace::{Asked, NoTrace, Trace, Visit};
+pub use world::World;

@@ -144,9 +144,7 @@ impl Request {
                 *known.name == *action.name() && *known.service == *action.service()
             })
         };
-        self.action_id
-            .filter(same)
-            .or_else(|| catalog.action_id(action.service(), action.name()))
+        self.action_id.filter(same).or_else(|| catalog.action_id(action.service(), action.name()))
     }
 
     /// The same request of another principal.

@@ -1,167 +1,20 @@
-//! One account at one revision: what it is built from, and the immutable compiled result.
+//! One account at one revision, compiled and immutable.
 //!
 //! [`AccountSnapshot::build`] is a function of its input and the [`World`]; `previous` only saves
-//! work and never shows in a decision. Ids that the input does not hold mean nothing, as deleted
-//! policies do. Nothing here is changed after it is built, so readers share it without locks.
+//! work and never shows in a decision. Nothing is changed after it is built, so readers share it
+//! without locks.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::compile::CompiledPolicy;
 use super::index::PolicySet;
-use crate::catalog::Catalog;
+use super::input::{
+    AccountInput, AppInput, Attachment, PolicyBody, PolicyInput, PrincipalInput, PrincipalKind, Via,
+};
+use super::world::World;
 use crate::lang::condition::ContextValue;
-use crate::lang::valid::ValidPolicy;
 use crate::lang::variable::Owner;
-
-/// What a uin is in its account (spec 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PrincipalKind {
-    /// The root account itself.
-    Root,
-    /// An ordinary sub-account.
-    SubUser,
-    /// A sub-account from WeCom.
-    WecomSubUser,
-    /// A root account elsewhere that works here.
-    Collaborator,
-    /// Receives messages and can never be a principal (rule D-12).
-    MessageRecipient,
-}
-
-/// How a policy came to a principal; irrelevant to decisions (rule D-03), said by `explain`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Via {
-    /// Attached to the principal itself.
-    Direct,
-    /// Attached to one of its groups.
-    Group {
-        /// The group's id.
-        id: u64,
-        /// The group's name.
-        name: Arc<str>,
-    },
-}
-
-/// One policy of a principal. The order is policy, way.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Attachment {
-    /// The policy's id: one of the account's, or a shared one of the world's.
-    pub policy_id: u64,
-    /// How it came here.
-    pub via: Via,
-}
-
-/// One uin of the account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrincipalInput {
-    /// The uin; unique in the account. The last one counts when it occurs twice.
-    pub uin: u64,
-    /// What it is.
-    pub kind: PrincipalKind,
-    /// Its policies and those of its groups, in any order, perhaps several times.
-    pub attachments: Vec<Attachment>,
-    /// The policy id of its permission boundary (rule D-09).
-    pub boundary: Option<u64>,
-}
-
-/// The content of a policy's default version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PolicyBody {
-    /// A checked policy.
-    Valid(Arc<ValidPolicy>),
-    /// A record that cannot be read, and why, for readers (rule D-05).
-    Unreadable(String),
-}
-
-/// One policy, in its default version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyInput {
-    /// The policy's id.
-    pub id: u64,
-    /// The policy's name.
-    pub name: Arc<str>,
-    /// The version that counts, from 1.
-    pub version: u32,
-    /// What it says.
-    pub body: PolicyBody,
-}
-
-/// One registered app of the account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppInput {
-    /// The app's id.
-    pub sdkappid: u64,
-    /// Its registered tags, key and value (rule D-17).
-    pub tags: Vec<(String, String)>,
-}
-
-/// Everything about one account that decisions depend on, at one revision. The lists are in any
-/// order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountInput {
-    /// The root account.
-    pub owner: Owner,
-    /// The store's revision that this is.
-    pub revision: u64,
-    /// Everybody, the root included.
-    pub principals: Vec<PrincipalInput>,
-    /// The account's own policies; the shared ones stand in the [`World`].
-    pub policies: Vec<PolicyInput>,
-    /// The registered apps.
-    pub apps: Vec<AppInput>,
-}
-
-/// What all accounts have in common: the catalog, the policies that bind everybody, and the shared
-/// policies that may be attached in every account (presets and the operator's own).
-#[derive(Debug)]
-pub struct World {
-    catalog: Arc<Catalog>,
-    general: PolicySet,
-    shared: BTreeMap<u64, Arc<CompiledPolicy>>,
-}
-
-impl World {
-    /// Compiles what is shared. `general` binds every principal (rule D-13).
-    #[must_use]
-    pub fn new(
-        catalog: Arc<Catalog>,
-        general: Vec<PolicyInput>,
-        shared: Vec<PolicyInput>,
-    ) -> Self {
-        let compile = |input: PolicyInput| (input.id, Arc::new(CompiledPolicy::new(input, &catalog)));
-        let general: BTreeMap<_, _> = general.into_iter().map(compile).collect();
-        let shared = shared.into_iter().map(compile).collect();
-        let general = PolicySet::new(general.into_values().collect(), catalog.len());
-        Self { catalog, general, shared }
-    }
-
-    /// The catalog that everything is compiled for.
-    #[must_use]
-    pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
-    }
-
-    /// The policies that bind everybody, ascending by id.
-    pub fn general(&self) -> impl Iterator<Item = &PolicyInput> {
-        self.general.policies().iter().map(|policy| policy.input())
-    }
-
-    /// The shared policies, ascending by id.
-    pub fn shared(&self) -> impl Iterator<Item = &PolicyInput> {
-        self.shared.values().map(|policy| policy.input())
-    }
-
-    /// The shared policy of this id.
-    #[must_use]
-    pub fn shared_policy(&self, id: u64) -> Option<&Arc<CompiledPolicy>> {
-        self.shared.get(&id)
-    }
-
-    pub(super) fn general_set(&self) -> &PolicySet {
-        &self.general
-    }
-}
 
 /// What principals with the same attachments have in common.
 #[derive(Debug)]
@@ -217,23 +70,21 @@ impl AccountSnapshot {
     pub fn build(input: AccountInput, world: &Arc<World>, previous: Option<&Self>) -> Self {
         let AccountInput { owner, revision, principals, policies, apps } = input;
         // Compiled forms hold catalog numbers, so another catalog makes them worthless.
-        let previous = previous.filter(|it| Arc::ptr_eq(&it.world.catalog, &world.catalog));
+        let previous = previous.filter(|it| Arc::ptr_eq(it.world.catalog(), world.catalog()));
         let reuse = |input: PolicyInput| {
             let old = previous.and_then(|it| it.policies.get(&input.id)).filter(|old| {
                 let (old, new) = (old.input(), &input);
                 old.version == new.version && old.name == new.name && same(&old.body, &new.body)
             });
             let policy = old.cloned();
-            (input.id, policy.unwrap_or_else(|| Arc::new(CompiledPolicy::new(input, &world.catalog))))
+            (
+                input.id,
+                policy.unwrap_or_else(|| Arc::new(CompiledPolicy::new(input, world.catalog()))),
+            )
         };
         let policies = policies.into_iter().map(reuse).collect();
-        let mut builder = Builder {
-            world,
-            previous,
-            policies,
-            sets: BTreeMap::new(),
-            grants: HashMap::new(),
-        };
+        let mut builder =
+            Builder { world, previous, policies, sets: BTreeMap::new(), grants: HashMap::new() };
         let by_uin: BTreeMap<u64, PrincipalInput> =
             principals.into_iter().map(|it| (it.uin, it)).collect();
         let principals: Vec<Principal> =
@@ -312,7 +163,8 @@ impl AccountSnapshot {
 
 impl App {
     fn new(input: AppInput) -> Self {
-        let tags = input.tags.iter().map(|(key, value)| ContextValue::Text(format!("{key}&{value}")));
+        let tags =
+            input.tags.iter().map(|(key, value)| ContextValue::Text(format!("{key}&{value}")));
         Self { sdkappid: input.sdkappid, tags: tags.collect() }
     }
 }
@@ -368,11 +220,12 @@ impl Builder<'_> {
         }
         let unchanged = |old: &&Arc<PolicySet>| {
             let pairs = old.policies().iter().zip(&policies);
-            old.policies().len() == policies.len() && pairs.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
+            old.policies().len() == policies.len()
+                && pairs.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
         };
         let old = self.previous.and_then(|it| it.sets.get(&key)).filter(unchanged).cloned();
-        let set = old
-            .unwrap_or_else(|| Arc::new(PolicySet::new(policies, self.world.catalog.len())));
+        let set =
+            old.unwrap_or_else(|| Arc::new(PolicySet::new(policies, self.world.catalog().len())));
         self.sets.insert(key, Arc::clone(&set));
         set
     }

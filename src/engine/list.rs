@@ -1,0 +1,110 @@
+//! Lists (rules F-01 to F-03): one decision per registered app, put together to one answer.
+//!
+//! The filter is exactly the set of apps for which the full algorithm allows. It decides nothing by
+//! itself: every app goes through `Case::decide`.
+
+use super::decide::{Case, sort};
+use super::decision::{Decision, Filter, Layer, Note, Outcome, Reason};
+use super::facts::Target;
+use super::snapshot::AccountSnapshot;
+use super::trace::Trace;
+use crate::catalog::{Action, Registry};
+use crate::lang::resource::ResourceName;
+use crate::lang::vocabulary::Granularity;
+
+/// The names of the account's apps as a list action speaks of them, by ascending id; none when the
+/// action is no list of registered things.
+pub(super) fn names(snapshot: &AccountSnapshot, action: &Action) -> Option<Vec<ResourceName>> {
+    if action.granularity != Granularity::List {
+        return None;
+    }
+    app_names(snapshot, action)
+}
+
+/// The names of the account's apps as any action speaks of them, by ascending id; none when the
+/// action is about other things.
+pub(super) fn app_names(snapshot: &AccountSnapshot, action: &Action) -> Option<Vec<ResourceName>> {
+    let service = snapshot.world().catalog().service(&action.service)?;
+    let kind = service.resource_type(action.resource_type.as_deref()?)?;
+    if kind.registry != Some(Registry::Apps) {
+        return None;
+    }
+    let owner = snapshot.owner().uin;
+    let name = |id: u64| ResourceName::parse(&kind.name_of(owner, &id.to_string()));
+    // The catalog has checked the template, so every name can be read; one that could not would
+    // make the list unknowable, and then it is decided as `*`.
+    snapshot.sdkappids().map(name).collect::<Result<_, _>>().ok()
+}
+
+/// Decides a list.
+pub(super) fn decide(
+    case: &Case<'_>,
+    names: &[ResourceName],
+    notes: Vec<Note>,
+    trace: &mut impl Trace,
+) -> Decision {
+    let mut allowed = Vec::new();
+    let mut nearest: Option<Reason> = None;
+    let (mut determining, mut errors) = (Vec::new(), Vec::new());
+    for name in names {
+        let mut part = case.decide(Target::Name(name), trace);
+        if part.reason.outcome() == Outcome::Allow {
+            allowed.push(name.text().to_owned());
+        }
+        if nearest.is_none_or(|reason| nearness(part.reason) > nearness(reason)) {
+            nearest = Some(part.reason);
+        }
+        determining.append(&mut part.determining());
+        errors.append(&mut part.errors);
+    }
+    let nearest = nearest.unwrap_or_else(|| {
+        errors = case.unreadable();
+        of_nothing(case, &errors)
+    });
+    let all = allowed.len() == names.len();
+    let accepts = all || case.request.parts().accepts_filter;
+    let reason = match nearest.outcome() {
+        Outcome::Allow if !accepts => Reason::FilterUnsupported,
+        Outcome::Allow | Outcome::Deny => nearest,
+    };
+    // Denies of some apps do not make the denial of all when another app came nearer (rule D-11).
+    if matches!(reason, Reason::ImplicitDeny(_) | Reason::Error) {
+        determining.clear();
+    }
+    sort(&mut determining);
+    sort(&mut errors);
+    let filter = (reason.outcome() == Outcome::Allow).then_some(Filter { all, resources: allowed });
+    Decision { outcome: reason.outcome(), reason, determining, errors, filter, notes }
+}
+
+/// A list of no apps: there is nothing to be allowed, but for the root, who sees an empty list.
+fn of_nothing(case: &Case<'_>, errors: &[super::DecisionError]) -> Reason {
+    if !errors.is_empty() {
+        Reason::Error // rule D-05
+    } else if case.is_root() {
+        Reason::Root // rule D-06
+    } else {
+        Reason::ImplicitDeny(Layer::Identity) // rule F-02
+    }
+}
+
+/// How near to being allowed a reason is. Among explicit denies the first layer counts (rule D-04).
+fn nearness(reason: Reason) -> (u8, std::cmp::Reverse<Layer>) {
+    let first = std::cmp::Reverse(Layer::General);
+    match reason {
+        Reason::UnknownPrincipal | Reason::FilterUnsupported => (0, first),
+        Reason::ExplicitDeny(layer) => (1, std::cmp::Reverse(layer)),
+        Reason::Error => (2, first),
+        Reason::ImplicitDeny(layer) => (
+            match layer {
+                Layer::General => 3,
+                Layer::Identity => 4,
+                Layer::Resource => 5,
+                Layer::Boundary => 6,
+                Layer::Session => 7,
+            },
+            first,
+        ),
+        Reason::Root | Reason::Allow => (8, first),
+    }
+}
