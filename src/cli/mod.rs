@@ -1,1 +1,9 @@
-//! The cli floor.
+//! The command line (floor 5): one file per family of commands.
+//!
+//! `run` reads the arguments, runs one command and prints its answer. Commands build values (see
+//! `answer`); none decides or stores anything itself: they call the floors below, or a server.
+
+pub mod answer;
+pub mod files;
+pub mod policy_files;
+pub mod report;

@@ -279,26 +279,18 @@ mod tests {
 
     #[test]
     fn format_never_pushes_a_policy_over_the_limit() {
-        // rule L-10
-        let policy = |name: usize| {
-            let name = "A".repeat(name);
+        // rule L-10: six brackets would be too many
+        let policy = |value: usize| {
             format!(
-                r#"{{"version":"2.0","statement":[{{"effect":"allow","action":"im:{}","resource":"qcs::im:::{}"}}]}}"#,
-                &name[..200],
-                &name[..]
+                r#"{{"version":"2.0","statement":[{{"effect":"allow","action":"im:A","resource":"qcs::::: x","condition":{{"string_equal":{{"k":"{}"}}}}}}]}}"#,
+                "值".repeat(value)
             )
         };
-        // Names are capped, so length comes from many conditions.
-        let rest = significant_chars(&policy(200));
-        let value =
-            "v".repeat(POLICY_CHARS_MAX - rest - r#","condition":{"string_equal":{"k":""}}"#.len());
-        let full = policy(200).replace(
-            "\"}]}",
-            &format!("\",\"condition\":{{\"string_equal\":{{\"k\":\"{value}\"}}}}}}]}}"),
-        );
+        let rest = significant_chars(&policy(0));
+        let full = policy(POLICY_CHARS_MAX - rest);
         assert_eq!(significant_chars(&full), POLICY_CHARS_MAX);
         let formatted = format(&load(full.as_bytes()).unwrap());
-        let again = load(formatted.as_bytes()).unwrap();
-        assert_eq!(format(&again), formatted);
+        assert_eq!(significant_chars(&formatted), POLICY_CHARS_MAX);
+        assert_eq!(format(&load(formatted.as_bytes()).unwrap()), formatted);
     }
 }

@@ -358,16 +358,16 @@ mod tests {
     }
 
     fn slices<'t>(text: &'t str, node: &Node, out: &mut Vec<&'t str>) {
-        out.push(&text[node.span.start..node.span.end]);
+        out.push(text.get(node.span.start..node.span.end).unwrap());
         match &node.value {
             Value::Array(items) => items.iter().for_each(|item| slices(text, item, out)),
             Value::Object(members) => {
                 for member in members {
-                    out.push(&text[member.key.span.start..member.key.span.end]);
+                    out.push(text.get(member.key.span.start..member.key.span.end).unwrap());
                     slices(text, &member.node, out);
                 }
             }
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 

@@ -16,6 +16,7 @@ pub mod number;
 pub mod parse;
 pub mod pattern;
 pub mod resource;
+pub mod schema;
 #[cfg(test)]
 mod test_vocabulary;
 pub mod valid;
@@ -25,4 +26,5 @@ pub mod vocabulary;
 
 pub use format::{digest, format};
 pub use parse::{Parsed, parse};
+pub use schema::schema;
 pub use validate::{Checked, check, load, load_as};

@@ -1,1 +1,2 @@
-//! The service floor.
+//! wip
+pub mod proto;

@@ -2,25 +2,34 @@
 
 use super::{CheckedStatement, Findings, GRANTS_SECRETS, SHADOWED_BY_DENY, Vocabulary};
 use super::{listed, matched};
-use crate::lang::action::ActionForm;
-use crate::lang::document::Effect;
+use crate::lang::action::{ActionForm, ActionPattern};
+use crate::lang::document::{Effect, Spanned};
 use crate::lang::findings::excerpt;
 
 /// How many sensitive actions a finding names.
 const NAMES_MAX: usize = 5;
 
-/// Sensitive actions that an allow covers.
+/// Sensitive actions that an allow covers and that no deny of the same policy takes away.
 pub(super) fn lint_secrets(
     statement: &CheckedStatement,
+    statements: &[CheckedStatement],
     vocabulary: &dyn Vocabulary,
     findings: &mut Findings,
 ) {
     if statement.effect.as_ref().is_none_or(|effect| effect.value != Effect::Allow) {
         return;
     }
+    let denies: Vec<&CheckedStatement> =
+        statements.iter().filter(|deny| denies_always(deny, statement)).collect();
+    let denied = |service: &str, name: &str| {
+        denies
+            .iter()
+            .flat_map(|deny| &deny.actions)
+            .any(|action| action.value.matches(service, name))
+    };
     for action in &statement.actions {
         let secrets: Vec<(&str, &str)> = matched(&action.value, vocabulary)
-            .filter(|facts| facts.sensitive.is_some())
+            .filter(|facts| facts.sensitive.is_some() && !denied(facts.service, facts.name))
             .map(|facts| (facts.service, facts.name))
             .collect();
         if secrets.is_empty() {
@@ -38,8 +47,16 @@ pub(super) fn lint_secrets(
                 .help("make sure that whoever gets this policy may see what it hands out")
         } else {
             let names = listed(secrets, NAMES_MAX);
-            let message = format!("`{text}` also allows {names}, which hand out keys or data");
-            GRANTS_SECRETS.at(action.span, message)
+            if statement.conditions.is_empty() {
+                let message = format!("`{text}` also allows {names}, which hand out keys or data");
+                GRANTS_SECRETS.at(action.span, message)
+            } else {
+                let message = format!(
+                    "where its condition holds, `{text}` also allows {names}, which hand out keys \
+                     or data"
+                );
+                GRANTS_SECRETS.note(action.span, message)
+            }
         };
         findings.push(finding.found(action.value.text()));
     }
@@ -49,15 +66,19 @@ pub(super) fn lint_secrets(
 /// and each resource of the allow it has one that matches everything that one matches. Then every
 /// request that the allow matches is matched by the deny too. The reverse is not claimed.
 pub(super) fn lint_shadowed(statements: &[CheckedStatement], findings: &mut Findings) {
-    let of = |statement: &CheckedStatement, wanted: Effect| {
-        statement.whole && statement.effect.as_ref().is_some_and(|effect| effect.value == wanted)
+    let allows = |statement: &&CheckedStatement| {
+        let effect = statement.effect.as_ref();
+        statement.whole && effect.is_some_and(|effect| effect.value == Effect::Allow)
     };
-    for allow in statements.iter().filter(|statement| of(statement, Effect::Allow)) {
+    for allow in statements.iter().filter(allows) {
         if findings.is_full() {
             return;
         }
         let deny = statements.iter().find(|deny| {
-            of(deny, Effect::Deny) && deny.conditions.is_empty() && covers(deny, allow)
+            let covers = |action: &Spanned<ActionPattern>| {
+                deny.actions.iter().any(|own| own.value.covers(&action.value))
+            };
+            denies_always(deny, allow) && allow.actions.iter().all(covers)
         });
         if let (Some(deny), Some(effect)) = (deny, &allow.effect) {
             let index = deny.index;
@@ -68,12 +89,12 @@ pub(super) fn lint_shadowed(statements: &[CheckedStatement], findings: &mut Find
     }
 }
 
-fn covers(deny: &CheckedStatement, allow: &CheckedStatement) -> bool {
-    !allow.resources.is_empty()
-        && allow
-            .actions
-            .iter()
-            .all(|action| deny.actions.iter().any(|own| own.value.covers(&action.value)))
+/// Whether a statement denies, unconditionally, its actions on every resource of the allow.
+fn denies_always(deny: &CheckedStatement, allow: &CheckedStatement) -> bool {
+    deny.whole
+        && deny.effect.as_ref().is_some_and(|effect| effect.value == Effect::Deny)
+        && deny.conditions.is_empty()
+        && !allow.resources.is_empty()
         && allow
             .resources
             .iter()

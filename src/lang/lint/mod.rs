@@ -95,7 +95,7 @@ pub(super) fn lint(statements: &[CheckedStatement], scope: &Scope<'_>, findings:
             names::lint(statement, scope.vocabulary, findings);
             resources::lint(statement, scope.vocabulary, findings);
             conditions::lint_carried(statement, scope.vocabulary, findings);
-            grants::lint_secrets(statement, scope.vocabulary, findings);
+            grants::lint_secrets(statement, statements, scope.vocabulary, findings);
         }
     }
     grants::lint_shadowed(statements, findings);

@@ -23,7 +23,7 @@ fn lints_of(vocabulary: &dyn Vocabulary, statements: &[String]) -> Vec<String> {
             assert!(listed.severity <= finding.severity, "no case is worse than the table says");
             assert!(finding.help.is_some(), "{finding}");
             let code = code.strip_prefix("lint.").unwrap();
-            let place = &text[finding.span.start..finding.span.end];
+            let place = text.get(finding.span.start..finding.span.end).unwrap();
             format!("{} {code} {}", finding.severity, place.trim_matches('"'))
         })
         .collect()
@@ -122,6 +122,18 @@ fn grants_of_secrets_are_named() {
     assert_eq!(of("allow", "im:CreateSecret"), ["note grants-secrets im:CreateSecret"]);
     assert_eq!(of("deny", "*"), none());
     assert_eq!(of("allow", "im:Describe*"), none());
+    let allow = statement("allow", "im:*", APP, "");
+    let deny = |action: &str, resource: &str| statement("deny", action, resource, "");
+    let of = |deny: String| {
+        let lints = lints(&[allow.clone(), deny]);
+        lints.into_iter().filter(|lint| lint.contains("secrets")).collect::<Vec<_>>()
+    };
+    assert_eq!(of(deny("im:CreateSecret", "*")), ["warning grants-secrets im:*"]);
+    assert_eq!(of(deny("im:*Secret*", "*")), ["warning grants-secrets im:*"]);
+    assert_eq!(of(deny("*:*", "qcs::im:::*")), none());
+    assert_eq!(of(deny("im:*", "qcs::im:::sdkappid/1")), ["warning grants-secrets im:*"]);
+    let guarded = statement("allow", "im:*", "*", r#""string_equal":{"k":"v"}"#);
+    assert_eq!(lints(&[guarded]), ["note grants-secrets im:*"]);
 }
 
 #[test]

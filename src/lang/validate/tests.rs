@@ -26,7 +26,7 @@ fn errors(statement: &str) -> Vec<(String, String, String)> {
         .into_iter()
         .map(|finding| {
             let code = finding.code.as_str().replace("InvalidParameter.", "");
-            let place = text[finding.span.start..finding.span.end].to_owned();
+            let place = text.get(finding.span.start..finding.span.end).unwrap().to_owned();
             (code, place, finding.help.unwrap_or_default())
         })
         .collect()
