@@ -223,9 +223,7 @@ fn parse_store(text: &str) -> Result<StoreChoice, InvalidSettings> {
         Some(("sled", directory)) if !directory.is_empty() => {
             Ok(StoreChoice::Sled(PathBuf::from(directory)))
         }
-        _ => Err(InvalidSettings(format!(
-            "`store` is `{text}`, expected `sled:DIR` or `memory`"
-        ))),
+        _ => Err(InvalidSettings(format!("`store` is `{text}`, expected `sled:DIR` or `memory`"))),
     }
 }
 

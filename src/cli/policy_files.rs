@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use super::answer::{Answer, CliError, ExitStatus};
 use super::files::{load_catalog, read_all, replace_file};
 use super::report;
+use crate::lang;
 use crate::lang::diagnostic::Severity;
 use crate::lang::document::DocumentKind;
 use crate::lang::valid::Scope;
-use crate::lang::variable::Owner;
 use crate::lang::validate::Checked;
-use crate::lang;
+use crate::lang::variable::Owner;
 
 /// What the files are checked against.
 #[derive(Debug, Args)]

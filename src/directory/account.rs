@@ -23,11 +23,6 @@ impl Account {
     /// A new account without anything in it.
     #[must_use]
     pub fn new(owner: Owner, created_at: UnixMillis) -> Self {
-        Self {
-            owner,
-            created_at,
-            next_policy_id: PolicyId::CUSTOM_MIN,
-            next_group_id: GroupId(1),
-        }
+        Self { owner, created_at, next_policy_id: PolicyId::CUSTOM_MIN, next_group_id: GroupId(1) }
     }
 }

@@ -182,7 +182,9 @@ pub enum DirectoryError {
         users: usize,
     },
     /// A group has members or policies, and the command does not force.
-    #[error("the group `{name}` has {members} members and {policies} policies: remove them, or force")]
+    #[error(
+        "the group `{name}` has {members} members and {policies} policies: remove them, or force"
+    )]
     GroupInUse {
         /// The group.
         name: String,
@@ -213,7 +215,9 @@ pub enum DirectoryError {
         version: VersionNumber,
     },
     /// Presets are read-only.
-    #[error("the policy `{name}` is a preset and cannot be changed: create a custom policy instead")]
+    #[error(
+        "the policy `{name}` is a preset and cannot be changed: create a custom policy instead"
+    )]
     PresetReadOnly {
         /// The preset.
         name: String,
