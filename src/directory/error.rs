@@ -75,6 +75,9 @@ pub enum DirectoryError {
         /// Its id or name, as given.
         name: String,
     },
+    /// The account that the command is about does not exist.
+    #[error("the account does not exist: create it first")]
+    NoAccount,
     /// There is one with this id already.
     #[error("the {noun} `{id}` exists already: update it, or use another id")]
     IdInUse {
@@ -255,7 +258,7 @@ impl DirectoryError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NoAccount => ErrorKind::NotFound,
             Self::IdInUse { .. } | Self::NameInUse { .. } | Self::TakenElsewhere { .. } => {
                 ErrorKind::AlreadyExists
             }
@@ -282,6 +285,7 @@ impl DirectoryError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound { noun, .. } => not_found_code(*noun),
+            Self::NoAccount => not_found_code(Noun::Account),
             Self::NameInUse { noun, .. } | Self::IdInUse { noun, .. } => in_use_code(*noun),
             Self::TakenElsewhere { noun: Noun::App, .. } => "ResourceInUse",
             Self::TakenElsewhere { .. } => "OperationDenied.UinNotMatch",

@@ -15,10 +15,10 @@ use super::app::AppEntry;
 use super::change::{Change, Record, RecordKey};
 use super::command::{Command, CommandResult};
 use super::commands;
-use super::error::{DirectoryError, Noun};
+use super::error::DirectoryError;
 use super::global::{GlobalKey, Globals, UinEntry};
 use super::id::UnixMillis;
-use super::presets::Presets;
+use super::preset::Presets;
 use super::quota::Quotas;
 use super::state::AccountState;
 
@@ -143,10 +143,7 @@ impl<'a> Draft<'a> {
 
     /// The account's head.
     pub(super) fn account(&self) -> Result<&Arc<Account>, DirectoryError> {
-        self.state.account.as_ref().ok_or_else(|| DirectoryError::NotFound {
-            noun: Noun::Account,
-            name: "of this command".to_owned(),
-        })
+        self.state.account.as_ref().ok_or(DirectoryError::NoAccount)
     }
 
     /// Alters the account's head.

@@ -9,12 +9,19 @@ mod account;
 mod app;
 mod change;
 mod command;
+mod commands;
+mod document;
 mod error;
+mod execute;
 mod global;
 mod group;
 mod id;
+mod name;
+mod operator;
 mod policy;
+mod preset;
 mod quota;
+mod snapshot;
 mod state;
 mod sub_account;
 
@@ -29,10 +36,16 @@ pub use command::{
     UpdatePolicy, UpdateSubAccount,
 };
 pub use error::{DirectoryError, ErrorKind, Noun};
+pub use execute::{Env, ExecuteAllError, Executed, execute, execute_all};
 pub use global::{GlobalKey, Globals, UinEntry};
 pub use group::Group;
 pub use id::{GroupId, PolicyId, UnixMillis, VersionNumber};
+pub use operator::{
+    OperatorFile, OperatorPreset, OperatorProblem, OperatorUpdate, digest, operator_presets_update,
+};
 pub use policy::{Policy, PolicyBody, PolicyVersion};
+pub use preset::{Preset, PresetOrigin, Presets};
 pub use quota::{Quota, Quotas};
+pub use snapshot::{principal_kind, snapshot_input};
 pub use state::{AccountState, Slot, Tombstone};
 pub use sub_account::{Attachment, SubAccount, SubAccountKind};

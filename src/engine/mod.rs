@@ -16,7 +16,7 @@ mod facts;
 mod index;
 mod input;
 mod list;
-// pub mod reference;
+pub mod reference;
 mod request;
 mod search;
 mod snapshot;

@@ -8,7 +8,11 @@ mod change;
 mod commit;
 mod contract;
 mod error;
+pub mod key;
 mod memory;
+pub mod policy_files;
+mod proto;
+pub mod record;
 mod sled;
 
 pub use self::sled::SledStore;

@@ -4,12 +4,7 @@
 //! document order. Documents marked `beyond_schema` are refused by the parser only: a schema cannot
 //! see them, and the test fails when it can, so that no mark outlives its reason.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! JSON with places: every value and every key of the text with its span (rules L-01, L-10).
+//! Reading JSON with places: checked first, then built level by level.
 //!
 //! serde_json is the reader; this file only adds spans, keeps duplicate keys, and refuses what is
 //! too long or too deep before any recursion. It must never accept what serde_json refuses, nor
@@ -9,66 +9,18 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::diagnostic::{ErrorCode, Span};
-use super::document::Spanned;
-use super::findings::Finding;
-use super::limits::{POLICY_BYTES_MAX, POLICY_DEPTH_MAX};
-
-/// A JSON value with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Node {
-    /// The value.
-    pub(super) value: Value,
-    /// Its place, without white space around it.
-    pub(super) span: Span,
-}
-
-/// A JSON value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
-    /// `null`.
-    Null,
-    /// `true` or `false`.
-    Bool(bool),
-    /// A number, as written.
-    Number(String),
-    /// A string, unescaped.
-    String(String),
-    /// A list.
-    Array(Vec<Node>),
-    /// An object: all members in order, duplicates included.
-    Object(Vec<Member>),
-}
-
-/// One member of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member {
-    /// The key, unescaped; its span includes the quotes.
-    pub(super) key: Spanned<String>,
-    /// The value.
-    pub(super) node: Node,
-}
-
-impl Node {
-    /// What kind of value this is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
-        match self.value {
-            Value::Null => "null",
-            Value::Bool(_) => "a boolean",
-            Value::Number(_) => "a number",
-            Value::String(_) => "a string",
-            Value::Array(_) => "a list",
-            Value::Object(_) => "an object",
-        }
-    }
-}
+use super::{Member, Node, Value};
+use crate::lang::diagnostic::{ErrorCode, Span};
+use crate::lang::document::Spanned;
+use crate::lang::findings::Finding;
+use crate::lang::limits::{POLICY_BYTES_MAX, POLICY_DEPTH_MAX};
 
 /// Reads a text as one JSON value.
 ///
 /// # Errors
 /// Every fault of the first kind that is met: too long, not UTF-8, too deep or not JSON, or strings
 /// that cannot be unescaped.
-pub(super) fn read(bytes: &[u8]) -> Result<(&str, Node), Vec<Finding>> {
+pub(in crate::lang) fn read(bytes: &[u8]) -> Result<(&str, Node), Vec<Finding>> {
     if bytes.len() > POLICY_BYTES_MAX {
         return Err(vec![too_long(bytes.len())]);
     }
@@ -80,48 +32,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<(&str, Node), Vec<Finding>> {
 }
 
 /// How many characters a JSON text has, white space between tokens not counted (rule L-10).
-pub(super) fn significant_chars(text: &str) -> usize {
+pub(in crate::lang) fn significant_chars(text: &str) -> usize {
     let mut scan = Scan::default();
     text.chars().filter(|c| scan.step(*c) || !matches!(c, ' ' | '\t' | '\n' | '\r')).count()
-}
-
-/// The JSON path of the innermost value that holds a place, e.g. `statement[0].action[1]`; a place
-/// in a key belongs to its member. Empty for the root and for places outside of it.
-pub(super) fn path_of(root: &Node, span: Span) -> String {
-    let holds = |outer: Span| outer.start <= span.start && span.end <= outer.end;
-    let mut path = String::new();
-    let mut node = root;
-    while node.span != span {
-        let next = match &node.value {
-            Value::Array(items) => {
-                let found = items.iter().enumerate().find(|(_, item)| holds(item.span));
-                found.map(|(index, item)| (format!("[{index}]"), item, false))
-            }
-            Value::Object(members) => members
-                .iter()
-                .find(|member| holds(member.key.span) || holds(member.node.span))
-                .map(|member| {
-                    (step(&member.key.value, path.is_empty()), &member.node, holds(member.key.span))
-                }),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-        };
-        let Some((step, inner, is_key)) = next else { break };
-        path.push_str(&step);
-        if is_key {
-            break;
-        }
-        node = inner;
-    }
-    path
-}
-
-fn step(key: &str, first: bool) -> String {
-    let plain = !key.is_empty() && key.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
-    match (plain, first) {
-        (true, true) => key.to_owned(),
-        (true, false) => format!(".{key}"),
-        (false, _) => format!("[\"{}\"]", super::findings::excerpt(key)),
-    }
 }
 
 fn fault(span: Span, message: String) -> Finding {
@@ -340,139 +253,5 @@ impl<'de> Deserialize<'de> for Entries<'de> {
         }
 
         deserializer.deserialize_map(EntriesVisitor)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lang::findings::Findings;
-
-    fn faults(bytes: &[u8]) -> Vec<(usize, usize, String)> {
-        let mut findings = Findings::default();
-        for fault in read(bytes).unwrap_err() {
-            findings.push(fault);
-        }
-        let (list, _) = findings.finish(bytes, None);
-        list.into_iter().map(|d| (d.line, d.column, d.message)).collect()
-    }
-
-    fn slices<'t>(text: &'t str, node: &Node, out: &mut Vec<&'t str>) {
-        out.push(text.get(node.span.start..node.span.end).unwrap());
-        match &node.value {
-            Value::Array(items) => items.iter().for_each(|item| slices(text, item, out)),
-            Value::Object(members) => {
-                for member in members {
-                    out.push(text.get(member.key.span.start..member.key.span.end).unwrap());
-                    slices(text, &member.node, out);
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-
-    // rule L-01
-    #[test]
-    fn every_value_and_key_has_its_span() {
-        let text = " { \"键\" :[ 1.50e1,true ,\"a\\u4e2d\"] ,\n\"k\":{} , \"k\": null } ";
-        let (_, root) = read(text.as_bytes()).unwrap();
-        let mut out = Vec::new();
-        slices(text, &root, &mut out);
-        let expected = [
-            text.trim(),
-            "\"键\"",
-            "[ 1.50e1,true ,\"a\\u4e2d\"]",
-            "1.50e1",
-            "true",
-            "\"a\\u4e2d\"",
-            "\"k\"",
-            "{}",
-            "\"k\"",
-            "null",
-        ];
-        assert_eq!(out, expected);
-        let Value::Object(members) = &root.value else { panic!("an object") };
-        let Value::Array(items) = &members[0].node.value else { panic!("a list") };
-        assert_eq!(items[2].value, Value::String("a中".to_owned()));
-        assert_eq!(items[0].value, Value::Number("1.50e1".to_owned()));
-    }
-
-    #[test]
-    fn paths_name_members_and_elements() {
-        let text =
-            r#"{"statement":[{"a":1},{"condition":{"for_any_value:x":{"qcs:ip":["u","v"]}}}]}"#;
-        let (_, root) = read(text.as_bytes()).unwrap();
-        let at = |needle: &str| {
-            let start = text.find(needle).unwrap();
-            path_of(&root, Span { start, end: start + needle.len() })
-        };
-        assert_eq!(at("1"), "statement[0].a");
-        assert_eq!(at("\"v\""), "statement[1].condition[\"for_any_value:x\"][\"qcs:ip\"][1]");
-        assert_eq!(at("atement"), "statement", "inside a key");
-        assert_eq!(at("\"condition\""), "statement[1].condition");
-        assert_eq!(path_of(&root, root.span), "");
-    }
-
-    // rule L-01: the place of the first fault
-    #[test]
-    fn faults_have_line_and_column() {
-        let table: &[(&[u8], usize, usize, &str)] = &[
-            (b"", 1, 1, "EOF"),
-            (b"{\n  \"a\": 1,\n}", 3, 1, "key must be a string"),
-            (b"{} x", 1, 4, "trailing characters"),
-            (b"{\"\xe4\xb8\xad\": 01}", 1, 8, "invalid number"),
-            (b"{'a':1}", 1, 2, "key must be a string"),
-            (b"{\"a\":nul}", 1, 9, "expected ident"),
-            (b"\xef\xbb\xbf{}", 1, 1, "byte order mark"),
-            (b"{\"\xe4\xb8\xad\": \"\xff\"}", 1, 8, "offset 9 is not UTF-8"),
-            (b"{\"a\":\n \"\\ud800\"}", 2, 2, "not a JSON string"),
-            (b"{\"\\udc00x\":1}", 1, 2, "not a JSON string"),
-            (b"{\"a\":\"\x00\"}", 1, 7, "control character"),
-            (b"{\"a\":\"\\x\"}", 1, 8, "invalid escape"),
-            (b"[1] // c", 1, 5, "trailing characters"),
-            (b"{\"a\": NaN}", 1, 7, "expected value"),
-        ];
-        for (bytes, line, column, message) in table {
-            let found = faults(bytes);
-            let text = String::from_utf8_lossy(bytes);
-            assert_eq!(found.len(), 1, "{text}: {found:?}");
-            assert!(found[0].2.contains(message), "{text}: {found:?}");
-            assert_eq!((found[0].0, found[0].1), (*line, *column), "{text}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn every_bad_string_is_reported() {
-        assert_eq!(faults(br#"{"a":"\ud800","\udfff":["\ud800\u0041"]}"#).len(), 3);
-    }
-
-    // rule L-10
-    #[test]
-    fn depth_is_limited_without_recursion() {
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(read(nested(POLICY_DEPTH_MAX).as_bytes()).is_ok());
-        let found = faults(nested(POLICY_DEPTH_MAX + 1).as_bytes());
-        assert!(found[0].2.contains("more than 16 deep"), "{found:?}");
-        assert_eq!(found[0].1, POLICY_DEPTH_MAX + 1);
-        assert!(faults("[".repeat(10_000).as_bytes())[0].2.contains("more than 16 deep"));
-        assert!(faults("{\"a\":".repeat(10_000).as_bytes())[0].2.contains("more than 16 deep"));
-        let quoted = format!("\"{}\"", "[".repeat(100));
-        assert!(read(quoted.as_bytes()).is_ok(), "brackets in a string are text");
-    }
-
-    // rule L-10
-    #[test]
-    fn length_in_bytes_is_limited() {
-        let text = |len: usize| format!("{{}}{}", " ".repeat(len - 2));
-        assert!(read(text(POLICY_BYTES_MAX).as_bytes()).is_ok());
-        let found = faults(text(POLICY_BYTES_MAX + 1).as_bytes());
-        assert_eq!(found[0].2, "the text has 65537 bytes; at most 65536 bytes are read");
-    }
-
-    // rule L-10
-    #[test]
-    fn white_space_between_tokens_is_not_counted() {
-        assert_eq!(significant_chars("{ \"a b\" :\n[ 1 ] }"), "{\"a b\":[1]}".len());
-        assert_eq!(significant_chars(r#"{"中\" x": 1}"#), 11);
     }
 }

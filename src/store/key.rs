@@ -1,0 +1,168 @@
+//! Keys of the stored records.
+//!
+//! ```text
+//! a/<owner>/h                    account head          u/<uin>        index: uin → accounts
+//! a/<owner>/s/<uin>              sub-account           x/<sdkappid>   index: app → owner
+//! a/<owner>/g/<group>            group                 o/<name>       operator's preset
+//! a/<owner>/p/<policy>           custom policy         o!             digest of the operator's files
+//! a/<owner>/v/<policy>/<version> policy version        n/uin          the uin to allot next
+//! a/<owner>/x/<sdkappid>         app                   i/<owner>/<id> request that was done
+//! ```
+//!
+//! Numbers are 20 decimal digits, so that keys sort as numbers do and people can read them. A key
+//! that this file did not make is not read.
+
+use crate::directory::{GlobalKey, GroupId, PolicyId, RecordKey, VersionNumber};
+
+/// Decimal digits of the largest `u64`.
+const DIGITS: usize = 20;
+
+/// The key of the digest of the operator's files.
+pub const OPERATOR_DIGEST: &[u8] = b"o!";
+/// The prefix of the operator's presets.
+pub const OPERATOR_PRESETS: &[u8] = b"o/";
+/// The key of the counter that uins are allotted from.
+pub const NEXT_UIN: &[u8] = b"n/uin";
+/// The prefix of all accounts' records.
+pub const ACCOUNTS: &[u8] = b"a/";
+
+/// What a key names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredKey {
+    /// A record of an account.
+    Account {
+        /// The root's uin.
+        owner_uin: u64,
+        /// Which record; never a global one.
+        record: RecordKey,
+    },
+    /// A record of a global index.
+    Global(GlobalKey),
+    /// One of the operator's presets, by name.
+    OperatorPreset(String),
+    /// The digest of the operator's files.
+    OperatorDigest,
+    /// The counter that uins are allotted from.
+    NextUin,
+    /// A request that was done.
+    DoneRequest {
+        /// The root's uin.
+        owner_uin: u64,
+        /// The caller's request id.
+        request_id: String,
+    },
+}
+
+/// The prefix of all records of one account.
+#[must_use]
+pub fn account_prefix(owner_uin: u64) -> Vec<u8> {
+    format!("a/{owner_uin:020}/").into_bytes()
+}
+
+/// The key of a record, of this account or global.
+#[must_use]
+pub fn record_key(owner_uin: u64, key: RecordKey) -> Vec<u8> {
+    let within = match key {
+        RecordKey::Account => "h".to_owned(),
+        RecordKey::SubAccount(uin) => format!("s/{uin:020}"),
+        RecordKey::Group(id) => format!("g/{:020}", id.0),
+        RecordKey::Policy(id) => format!("p/{:020}", id.0),
+        RecordKey::Version(id, number) => format!("v/{:020}/{:020}", id.0, number.0),
+        RecordKey::App(sdkappid) => format!("x/{sdkappid:020}"),
+        RecordKey::Global(key) => return global_key(key),
+    };
+    let mut bytes = account_prefix(owner_uin);
+    bytes.extend_from_slice(within.as_bytes());
+    bytes
+}
+
+/// The key of an account's head: the record that every commit of the account must find as it was.
+#[must_use]
+pub fn head_key(owner_uin: u64) -> Vec<u8> {
+    record_key(owner_uin, RecordKey::Account)
+}
+
+/// The key of a record of a global index.
+#[must_use]
+pub fn global_key(key: GlobalKey) -> Vec<u8> {
+    match key {
+        GlobalKey::Uin(uin) => format!("u/{uin:020}").into_bytes(),
+        GlobalKey::App(sdkappid) => format!("x/{sdkappid:020}").into_bytes(),
+    }
+}
+
+/// The key of one of the operator's presets.
+#[must_use]
+pub fn operator_preset_key(name: &str) -> Vec<u8> {
+    format!("o/{name}").into_bytes()
+}
+
+/// The key of a request that was done. The caller limits the length of the request id.
+#[must_use]
+pub fn done_request_key(owner_uin: u64, request_id: &str) -> Vec<u8> {
+    format!("i/{owner_uin:020}/{request_id}").into_bytes()
+}
+
+/// The account that a key belongs to, cheaply; none for keys outside of accounts.
+#[must_use]
+pub fn owner_of(key: &[u8]) -> Option<u64> {
+    number(key.strip_prefix(ACCOUNTS)?.get(..DIGITS)?)
+}
+
+/// What a key names; none when it is not a key of ours.
+#[must_use]
+pub fn parse(key: &[u8]) -> Option<StoredKey> {
+    let text = std::str::from_utf8(key).ok()?;
+    if key == OPERATOR_DIGEST {
+        return Some(StoredKey::OperatorDigest);
+    }
+    if key == NEXT_UIN {
+        return Some(StoredKey::NextUin);
+    }
+    let (kind, rest) = text.split_once('/')?;
+    match kind {
+        "a" => {
+            let (owner, within) = rest.split_once('/')?;
+            let record = account_record(within)?;
+            Some(StoredKey::Account { owner_uin: number(owner.as_bytes())?, record })
+        }
+        "u" => Some(StoredKey::Global(GlobalKey::Uin(number(rest.as_bytes())?))),
+        "x" => Some(StoredKey::Global(GlobalKey::App(number(rest.as_bytes())?))),
+        "o" => Some(StoredKey::OperatorPreset(rest.to_owned())),
+        "i" => {
+            let (owner, request_id) = rest.split_once('/')?;
+            let request_id = request_id.to_owned();
+            Some(StoredKey::DoneRequest { owner_uin: number(owner.as_bytes())?, request_id })
+        }
+        _ => None,
+    }
+}
+
+fn account_record(within: &str) -> Option<RecordKey> {
+    if within == "h" {
+        return Some(RecordKey::Account);
+    }
+    let (kind, id) = within.split_once('/')?;
+    if kind == "v" {
+        let (policy, version) = id.split_once('/')?;
+        let policy = PolicyId(number(policy.as_bytes())?);
+        let version = u32::try_from(number(version.as_bytes())?).ok()?;
+        return Some(RecordKey::Version(policy, VersionNumber(version)));
+    }
+    let id = number(id.as_bytes())?;
+    match kind {
+        "s" => Some(RecordKey::SubAccount(id)),
+        "g" => Some(RecordKey::Group(GroupId(id))),
+        "p" => Some(RecordKey::Policy(PolicyId(id))),
+        "x" => Some(RecordKey::App(id)),
+        _ => None,
+    }
+}
+
+/// A number of exactly 20 digits.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.len() != DIGITS || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

@@ -1,0 +1,270 @@
+//! Stored bytes to domain values. Formats first, then fields against the key, then meaning.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use prost::Message;
+
+use super::{DoneRequest, FORMAT, RecordProblem, Stored};
+use crate::directory::{
+    Account, App, AppEntry, Attachment, CommandResult, GlobalKey, Group, GroupId, OperatorPreset,
+    Policy, PolicyBody, PolicyId, PolicyVersion, Record, RecordKey, Slot, SubAccount,
+    SubAccountKind, Tombstone, UinEntry, UnixMillis, VersionNumber,
+};
+use crate::lang::variable::Owner;
+use crate::store::key::StoredKey;
+use crate::store::proto;
+
+type Decoded<T> = Result<T, RecordProblem>;
+
+pub(super) fn decode(key: StoredKey, value: &[u8]) -> Decoded<Stored> {
+    Ok(match key {
+        StoredKey::Account { owner_uin, record } => {
+            Stored::Account { owner_uin, record: account_record(owner_uin, record, value)? }
+        }
+        StoredKey::Global(key) => Stored::Global(global(key, value)?),
+        StoredKey::OperatorPreset(name) => Stored::OperatorPreset(operator_preset(&name, value)?),
+        StoredKey::OperatorDigest => {
+            let proto::OperatorDigest { format, digest } = message(value)?;
+            check_format(format)?;
+            Stored::OperatorDigest(digest)
+        }
+        StoredKey::NextUin => {
+            let proto::Counter { format, next } = message(value)?;
+            check_format(format)?;
+            Stored::NextUin(next)
+        }
+        StoredKey::DoneRequest { .. } => Stored::DoneRequest(done_request(value)?),
+    })
+}
+
+fn account_record(owner_uin: u64, key: RecordKey, value: &[u8]) -> Decoded<Record> {
+    Ok(match key {
+        RecordKey::Account => Record::Account(Arc::new(account(owner_uin, value)?)),
+        RecordKey::SubAccount(uin) => Record::SubAccount(Arc::new(sub_account(uin, value)?)),
+        RecordKey::Group(id) => Record::Group(id, group(id, value)?),
+        RecordKey::Policy(id) => Record::Policy(id, policy(id, value)?),
+        RecordKey::Version(id, number) => Record::Version(Arc::new(version(id, number, value)?)),
+        RecordKey::App(sdkappid) => Record::App(Arc::new(app(sdkappid, value)?)),
+        RecordKey::Global(key) => global(key, value)?,
+    })
+}
+
+fn global(key: GlobalKey, value: &[u8]) -> Decoded<Record> {
+    match key {
+        GlobalKey::Uin(expected) => {
+            let proto::UinEntry { format, uin, is_root, home_uin, owner_uins } = message(value)?;
+            check_format(format)?;
+            check_key("uin", expected, uin)?;
+            Ok(Record::UinEntry(Arc::new(UinEntry { uin, is_root, home_uin, owner_uins })))
+        }
+        GlobalKey::App(expected) => {
+            let proto::AppEntry { format, sdkappid, owner_uin } = message(value)?;
+            check_format(format)?;
+            check_key("sdkappid", expected, sdkappid)?;
+            Ok(Record::AppEntry(AppEntry { sdkappid, owner_uin }))
+        }
+    }
+}
+
+fn account(expected: u64, value: &[u8]) -> Decoded<Account> {
+    let proto::AccountHead {
+        format,
+        owner_uin,
+        app_id,
+        created_at_ms,
+        next_policy_id,
+        next_group_id,
+    } = message(value)?;
+    check_format(format)?;
+    check_key("owner_uin", expected, owner_uin)?;
+    if next_policy_id < PolicyId::CUSTOM_MIN.0 {
+        return Err(RecordProblem::BadField("next_policy_id"));
+    }
+    if next_group_id == 0 {
+        return Err(RecordProblem::BadField("next_group_id"));
+    }
+    Ok(Account {
+        owner: Owner { uin: owner_uin, app_id },
+        created_at: UnixMillis(created_at_ms),
+        next_policy_id: PolicyId(next_policy_id),
+        next_group_id: GroupId(next_group_id),
+    })
+}
+
+fn sub_account(expected: u64, value: &[u8]) -> Decoded<SubAccount> {
+    let proto::SubAccount {
+        format,
+        uin,
+        name,
+        kind,
+        remark,
+        created_at_ms,
+        attachments,
+        group_ids,
+        boundary_policy_id,
+    } = message(value)?;
+    check_format(format)?;
+    check_key("uin", expected, uin)?;
+    let groups: Vec<GroupId> = group_ids.into_iter().map(GroupId).collect();
+    if groups.iter().collect::<BTreeSet<_>>().len() != groups.len() {
+        return Err(RecordProblem::BadField("group_ids"));
+    }
+    Ok(SubAccount {
+        uin,
+        name,
+        kind: kind_of(kind)?,
+        remark,
+        created_at: UnixMillis(created_at_ms),
+        attachments: attachment_list(attachments)?,
+        groups,
+        boundary: boundary_policy_id.map(PolicyId),
+    })
+}
+
+fn kind_of(number: i32) -> Decoded<SubAccountKind> {
+    match proto::SubAccountKind::try_from(number) {
+        Ok(proto::SubAccountKind::SubUser) => Ok(SubAccountKind::SubUser),
+        Ok(proto::SubAccountKind::WecomSubUser) => Ok(SubAccountKind::WecomSubUser),
+        Ok(proto::SubAccountKind::Collaborator) => Ok(SubAccountKind::Collaborator),
+        Ok(proto::SubAccountKind::MessageRecipient) => Ok(SubAccountKind::MessageRecipient),
+        Ok(proto::SubAccountKind::Unspecified) | Err(_) => Err(RecordProblem::BadField("kind")),
+    }
+}
+
+fn attachment_list(list: Vec<proto::Attachment>) -> Decoded<Vec<Attachment>> {
+    let mut seen = BTreeSet::new();
+    let mut attachments = Vec::with_capacity(list.len());
+    for proto::Attachment { policy_id, attached_at_ms } in list {
+        if !seen.insert(policy_id) {
+            return Err(RecordProblem::BadField("attachments"));
+        }
+        let (policy, attached_at) = (PolicyId(policy_id), UnixMillis(attached_at_ms));
+        attachments.push(Attachment { policy, attached_at });
+    }
+    Ok(attachments)
+}
+
+fn group(expected: GroupId, value: &[u8]) -> Decoded<Slot<Group>> {
+    let proto::Group { format, id, name, remark, created_at_ms, attachments, deleted_at_ms } =
+        message(value)?;
+    check_format(format)?;
+    check_key("id", expected.0, id)?;
+    if let Some(deleted_at_ms) = deleted_at_ms {
+        return Ok(tombstone(name, deleted_at_ms));
+    }
+    Ok(Slot::Live(Arc::new(Group {
+        id: expected,
+        name,
+        remark,
+        created_at: UnixMillis(created_at_ms),
+        attachments: attachment_list(attachments)?,
+    })))
+}
+
+fn policy(expected: PolicyId, value: &[u8]) -> Decoded<Slot<Policy>> {
+    let proto::Policy {
+        format,
+        id,
+        name,
+        description,
+        created_at_ms,
+        updated_at_ms,
+        default_version,
+        next_version,
+        deleted_at_ms,
+    } = message(value)?;
+    check_format(format)?;
+    check_key("id", expected.0, id)?;
+    if let Some(deleted_at_ms) = deleted_at_ms {
+        return Ok(tombstone(name, deleted_at_ms));
+    }
+    if default_version == 0 || next_version <= default_version {
+        return Err(RecordProblem::BadField("default_version"));
+    }
+    Ok(Slot::Live(Arc::new(Policy {
+        id: expected,
+        name,
+        description,
+        created_at: UnixMillis(created_at_ms),
+        updated_at: UnixMillis(updated_at_ms),
+        default_version: VersionNumber(default_version),
+        next_version: VersionNumber(next_version),
+    })))
+}
+
+fn tombstone<T>(name: String, deleted_at_ms: i64) -> Slot<T> {
+    Slot::Deleted(Arc::new(Tombstone { name, deleted_at: UnixMillis(deleted_at_ms) }))
+}
+
+fn version(policy: PolicyId, expected: VersionNumber, value: &[u8]) -> Decoded<PolicyVersion> {
+    let proto::PolicyVersion { format, policy_id, number, created_at_ms, document } =
+        message(value)?;
+    check_format(format)?;
+    check_key("policy_id", policy.0, policy_id)?;
+    check_key("number", expected.0, number)?;
+    Ok(PolicyVersion {
+        policy,
+        number: expected,
+        created_at: UnixMillis(created_at_ms),
+        body: PolicyBody::load(&document),
+    })
+}
+
+fn app(expected: u64, value: &[u8]) -> Decoded<App> {
+    let proto::App { format, sdkappid, name, tags } = message(value)?;
+    check_format(format)?;
+    check_key("sdkappid", expected, sdkappid)?;
+    let mut by_key = BTreeMap::new();
+    for proto::Tag { key, value } in tags {
+        if by_key.insert(key, value).is_some() {
+            return Err(RecordProblem::BadField("tags"));
+        }
+    }
+    Ok(App { sdkappid, name, tags: by_key })
+}
+
+fn operator_preset(expected: &str, value: &[u8]) -> Decoded<OperatorPreset> {
+    let proto::OperatorPreset { format, id, name, version, document, is_withdrawn } =
+        message(value)?;
+    check_format(format)?;
+    check_key("name", expected, name.as_str())?;
+    let id = PolicyId(id);
+    if id < PolicyId::OPERATOR_MIN || id.is_custom() {
+        return Err(RecordProblem::BadField("id"));
+    }
+    let (version, body) = (VersionNumber(version), PolicyBody::load(&document));
+    Ok(OperatorPreset { id, name, version, body, is_withdrawn })
+}
+
+fn done_request(value: &[u8]) -> Decoded<DoneRequest> {
+    let proto::DoneRequest { format, request_digest, done_at_ms, results } = message(value)?;
+    check_format(format)?;
+    let results = results.into_iter().map(command_result).collect::<Decoded<_>>()?;
+    Ok(DoneRequest { request_digest, done_at: UnixMillis(done_at_ms), results })
+}
+
+fn command_result(result: proto::CommandResult) -> Decoded<CommandResult> {
+    let proto::CommandResult { group_id, policy_id, policy_version } = result;
+    match (group_id, policy_id, policy_version) {
+        (0, 0, 0) => Ok(CommandResult::Done),
+        (id, 0, 0) => Ok(CommandResult::Group(GroupId(id))),
+        (0, id, 0) => Ok(CommandResult::Policy(PolicyId(id))),
+        (0, id, number) if id != 0 => {
+            Ok(CommandResult::PolicyVersion(PolicyId(id), VersionNumber(number)))
+        }
+        _ => Err(RecordProblem::BadField("results")),
+    }
+}
+
+fn message<M: Message + Default>(value: &[u8]) -> Decoded<M> {
+    M::decode(value).map_err(|error| RecordProblem::NotAMessage(error.to_string()))
+}
+
+fn check_format(found: u32) -> Decoded<()> {
+    if found == FORMAT { Ok(()) } else { Err(RecordProblem::UnknownFormat(found)) }
+}
+
+fn check_key<T: PartialEq>(field: &'static str, expected: T, found: T) -> Decoded<()> {
+    if expected == found { Ok(()) } else { Err(RecordProblem::OtherThanKey(field)) }
+}

@@ -1,0 +1,213 @@
+//! Domain values to stored bytes. Every value is taken apart field by field, so that a new field
+//! does not compile until it is stored.
+
+use prost::Message as _;
+
+use super::{DoneRequest, FORMAT};
+use crate::directory::{
+    Account, App, AppEntry, Attachment, CommandResult, Group, GroupId, OperatorPreset, Policy,
+    PolicyId, PolicyVersion, Record, Slot, SubAccount, SubAccountKind, Tombstone, UinEntry,
+};
+use crate::store::proto;
+
+/// The bytes of a record.
+#[must_use]
+pub fn encode(record: &Record) -> Vec<u8> {
+    match record {
+        Record::Account(it) => account(it).encode_to_vec(),
+        Record::SubAccount(it) => sub_account(it).encode_to_vec(),
+        Record::Group(_, Slot::Live(it)) => group(it).encode_to_vec(),
+        Record::Group(id, Slot::Deleted(it)) => deleted_group(*id, it).encode_to_vec(),
+        Record::Policy(_, Slot::Live(it)) => policy(it).encode_to_vec(),
+        Record::Policy(id, Slot::Deleted(it)) => deleted_policy(*id, it).encode_to_vec(),
+        Record::Version(it) => version(it).encode_to_vec(),
+        Record::App(it) => app(it).encode_to_vec(),
+        Record::UinEntry(it) => uin_entry(it).encode_to_vec(),
+        Record::AppEntry(it) => app_entry(it).encode_to_vec(),
+    }
+}
+
+/// The bytes of the record of one of the operator's presets.
+#[must_use]
+pub fn encode_operator_preset(preset: &OperatorPreset) -> Vec<u8> {
+    let OperatorPreset { id, name, version, body, is_withdrawn } = preset;
+    let message = proto::OperatorPreset {
+        format: FORMAT,
+        id: id.0,
+        name: name.clone(),
+        version: version.0,
+        document: body.bytes().to_vec(),
+        is_withdrawn: *is_withdrawn,
+    };
+    message.encode_to_vec()
+}
+
+/// The bytes of the record of the digest of the operator's files.
+#[must_use]
+pub fn encode_operator_digest(digest: &str) -> Vec<u8> {
+    proto::OperatorDigest { format: FORMAT, digest: digest.to_owned() }.encode_to_vec()
+}
+
+/// The bytes of the counter that uins are allotted from.
+#[must_use]
+pub fn encode_next_uin(next: u64) -> Vec<u8> {
+    proto::Counter { format: FORMAT, next }.encode_to_vec()
+}
+
+/// The bytes of the record of a request that was done.
+#[must_use]
+pub fn encode_done_request(request: &DoneRequest) -> Vec<u8> {
+    let DoneRequest { request_digest, done_at, results } = request;
+    let message = proto::DoneRequest {
+        format: FORMAT,
+        request_digest: request_digest.clone(),
+        done_at_ms: done_at.0,
+        results: results.iter().map(command_result).collect(),
+    };
+    message.encode_to_vec()
+}
+
+fn account(account: &Account) -> proto::AccountHead {
+    let Account { owner, created_at, next_policy_id, next_group_id } = account;
+    proto::AccountHead {
+        format: FORMAT,
+        owner_uin: owner.uin,
+        app_id: owner.app_id,
+        created_at_ms: created_at.0,
+        next_policy_id: next_policy_id.0,
+        next_group_id: next_group_id.0,
+    }
+}
+
+fn sub_account(sub_account: &SubAccount) -> proto::SubAccount {
+    let SubAccount { uin, name, kind, remark, created_at, attachments, groups, boundary } =
+        sub_account;
+    proto::SubAccount {
+        format: FORMAT,
+        uin: *uin,
+        name: name.clone(),
+        kind: kind_word(*kind).into(),
+        remark: remark.clone(),
+        created_at_ms: created_at.0,
+        attachments: attachment_list(attachments),
+        group_ids: groups.iter().map(|id| id.0).collect(),
+        boundary_policy_id: boundary.map(|id| id.0),
+    }
+}
+
+fn kind_word(kind: SubAccountKind) -> proto::SubAccountKind {
+    match kind {
+        SubAccountKind::SubUser => proto::SubAccountKind::SubUser,
+        SubAccountKind::WecomSubUser => proto::SubAccountKind::WecomSubUser,
+        SubAccountKind::Collaborator => proto::SubAccountKind::Collaborator,
+        SubAccountKind::MessageRecipient => proto::SubAccountKind::MessageRecipient,
+    }
+}
+
+fn attachment_list(attachments: &[Attachment]) -> Vec<proto::Attachment> {
+    let convert = |it: &Attachment| {
+        let Attachment { policy, attached_at } = it;
+        proto::Attachment { policy_id: policy.0, attached_at_ms: attached_at.0 }
+    };
+    attachments.iter().map(convert).collect()
+}
+
+fn group(group: &Group) -> proto::Group {
+    let Group { id, name, remark, created_at, attachments } = group;
+    proto::Group {
+        format: FORMAT,
+        id: id.0,
+        name: name.clone(),
+        remark: remark.clone(),
+        created_at_ms: created_at.0,
+        attachments: attachment_list(attachments),
+        deleted_at_ms: None,
+    }
+}
+
+fn deleted_group(id: GroupId, tombstone: &Tombstone) -> proto::Group {
+    let Tombstone { name, deleted_at } = tombstone;
+    proto::Group {
+        format: FORMAT,
+        id: id.0,
+        name: name.clone(),
+        deleted_at_ms: Some(deleted_at.0),
+        ..proto::Group::default()
+    }
+}
+
+fn policy(policy: &Policy) -> proto::Policy {
+    let Policy { id, name, description, created_at, updated_at, default_version, next_version } =
+        policy;
+    proto::Policy {
+        format: FORMAT,
+        id: id.0,
+        name: name.clone(),
+        description: description.clone(),
+        created_at_ms: created_at.0,
+        updated_at_ms: updated_at.0,
+        default_version: default_version.0,
+        next_version: next_version.0,
+        deleted_at_ms: None,
+    }
+}
+
+fn deleted_policy(id: PolicyId, tombstone: &Tombstone) -> proto::Policy {
+    let Tombstone { name, deleted_at } = tombstone;
+    proto::Policy {
+        format: FORMAT,
+        id: id.0,
+        name: name.clone(),
+        deleted_at_ms: Some(deleted_at.0),
+        ..proto::Policy::default()
+    }
+}
+
+fn version(version: &PolicyVersion) -> proto::PolicyVersion {
+    let PolicyVersion { policy, number, created_at, body } = version;
+    proto::PolicyVersion {
+        format: FORMAT,
+        policy_id: policy.0,
+        number: number.0,
+        created_at_ms: created_at.0,
+        document: body.bytes().to_vec(),
+    }
+}
+
+fn app(app: &App) -> proto::App {
+    let App { sdkappid, name, tags } = app;
+    let tag =
+        |(key, value): (&String, &String)| proto::Tag { key: key.clone(), value: value.clone() };
+    proto::App {
+        format: FORMAT,
+        sdkappid: *sdkappid,
+        name: name.clone(),
+        tags: tags.iter().map(tag).collect(),
+    }
+}
+
+fn uin_entry(entry: &UinEntry) -> proto::UinEntry {
+    let UinEntry { uin, is_root, home_uin, owner_uins } = entry;
+    proto::UinEntry {
+        format: FORMAT,
+        uin: *uin,
+        is_root: *is_root,
+        home_uin: *home_uin,
+        owner_uins: owner_uins.clone(),
+    }
+}
+
+fn app_entry(entry: &AppEntry) -> proto::AppEntry {
+    let AppEntry { sdkappid, owner_uin } = entry;
+    proto::AppEntry { format: FORMAT, sdkappid: *sdkappid, owner_uin: *owner_uin }
+}
+
+fn command_result(result: &CommandResult) -> proto::CommandResult {
+    let (group_id, policy_id, policy_version) = match result {
+        CommandResult::Done => (0, 0, 0),
+        CommandResult::Group(id) => (id.0, 0, 0),
+        CommandResult::Policy(id) => (0, id.0, 0),
+        CommandResult::PolicyVersion(id, number) => (0, id.0, number.0),
+    };
+    proto::CommandResult { group_id, policy_id, policy_version }
+}

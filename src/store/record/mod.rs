@@ -1,0 +1,173 @@
+//! Stored records: the only border of domain values and stored bytes.
+//!
+//! Every record is a protobuf message with a format version. Bytes that cannot be read, of a format
+//! that is not known, or under a key that says something else are an error naming the key; they are
+//! never skipped. What a policy's text means is not checked here: a text that the language refuses
+//! is loaded as unreadable, and denies (rule D-05).
+
+mod decode;
+mod encode;
+
+use std::fmt;
+
+use super::commit::Mutation;
+use super::contract::Entry;
+use super::key::{self, StoredKey};
+use crate::directory::{AccountState, Change, CommandResult, OperatorPreset, Record, UnixMillis};
+
+pub use encode::{
+    encode, encode_done_request, encode_next_uin, encode_operator_digest, encode_operator_preset,
+};
+
+/// The version of every record's format that this program writes and reads.
+pub(super) const FORMAT: u32 = 1;
+
+/// A write that was done, as its caller may ask again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoneRequest {
+    /// The digest of what was asked for.
+    pub request_digest: Vec<u8>,
+    /// When it was done.
+    pub done_at: UnixMillis,
+    /// What the commands made, in order.
+    pub results: Vec<CommandResult>,
+}
+
+/// What stands under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// A record of an account.
+    Account {
+        /// The root's uin.
+        owner_uin: u64,
+        /// The record; never a global one.
+        record: Record,
+    },
+    /// A record of a global index.
+    Global(Record),
+    /// One of the operator's presets.
+    OperatorPreset(OperatorPreset),
+    /// The digest of the operator's files.
+    OperatorDigest(String),
+    /// The uin to allot next.
+    NextUin(u64),
+    /// A request that was done.
+    DoneRequest(DoneRequest),
+}
+
+/// Why stored bytes cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the record `{}` cannot be read: {problem}", String::from_utf8_lossy(.key).escape_debug())]
+pub struct RecordError {
+    /// The record's key.
+    pub key: Vec<u8>,
+    /// What is wrong with it.
+    pub problem: RecordProblem,
+}
+
+/// What is wrong with a stored record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordProblem {
+    /// The key is none of ours.
+    UnknownKey,
+    /// The value is not a protobuf message of the right type.
+    NotAMessage(String),
+    /// The record has a format that this program does not know.
+    UnknownFormat(u32),
+    /// A field of the record differs from what its key says.
+    OtherThanKey(&'static str),
+    /// A field holds a value that has no meaning.
+    BadField(&'static str),
+}
+
+impl fmt::Display for RecordProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownKey => f.write_str("its key is none that this program writes"),
+            Self::NotAMessage(why) => write!(f, "its bytes are damaged: {why}"),
+            Self::UnknownFormat(found) => {
+                write!(f, "it has format {found}, this program reads format {FORMAT}")
+            }
+            Self::OtherThanKey(field) => write!(f, "its field `{field}` contradicts its key"),
+            Self::BadField(field) => write!(f, "its field `{field}` has a value without meaning"),
+        }
+    }
+}
+
+/// Reads what stands under a key.
+///
+/// # Errors
+/// [`RecordError`] naming the key.
+pub fn decode(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
+    let error = |problem| RecordError { key: key.to_vec(), problem };
+    let stored_key = key::parse(key).ok_or_else(|| error(RecordProblem::UnknownKey))?;
+    decode::decode(stored_key, value).map_err(error)
+}
+
+/// The account whose records these are: all entries under its prefix.
+///
+/// # Errors
+/// [`RecordError`] for the first entry that cannot be read, or that belongs to something else.
+pub fn load_account(owner_uin: u64, entries: &[Entry]) -> Result<AccountState, RecordError> {
+    let mut state = AccountState::default();
+    for Entry { key, value, .. } in entries {
+        match decode(key, value)? {
+            Stored::Account { owner_uin: owner, record } if owner == owner_uin => {
+                state.apply(&Change::Put(record));
+            }
+            Stored::Account { .. }
+            | Stored::Global(_)
+            | Stored::OperatorPreset(_)
+            | Stored::OperatorDigest(_)
+            | Stored::NextUin(_)
+            | Stored::DoneRequest(_) => {
+                let problem = RecordProblem::OtherThanKey("owner_uin");
+                return Err(RecordError { key: key.clone(), problem });
+            }
+        }
+    }
+    Ok(state)
+}
+
+/// The mutation that makes a change of an account true.
+#[must_use]
+pub fn mutation(owner_uin: u64, change: &Change) -> Mutation {
+    let key = key::record_key(owner_uin, change.key());
+    match change {
+        Change::Put(record) => Mutation::Put { key, value: encode(record) },
+        Change::Delete(_) => Mutation::Delete { key },
+    }
+}
+
+/// The change of an account that a mutation made; none when it is about something else.
+///
+/// # Errors
+/// [`RecordError`] when the record put cannot be read.
+pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError> {
+    match mutation {
+        Mutation::Put { key, value } => match decode(key, value)? {
+            Stored::Account { owner_uin, record } => Ok(Some((owner_uin, Change::Put(record)))),
+            Stored::Global(_)
+            | Stored::OperatorPreset(_)
+            | Stored::OperatorDigest(_)
+            | Stored::NextUin(_)
+            | Stored::DoneRequest(_) => Ok(None),
+        },
+        Mutation::Delete { key } => Ok(match key::parse(key) {
+            Some(StoredKey::Account { owner_uin, record }) => {
+                Some((owner_uin, Change::Delete(record)))
+            }
+            Some(
+                StoredKey::Global(_)
+                | StoredKey::OperatorPreset(_)
+                | StoredKey::OperatorDigest
+                | StoredKey::NextUin
+                | StoredKey::DoneRequest { .. },
+            ) => None,
+            None => {
+                let problem = RecordProblem::UnknownKey;
+                return Err(RecordError { key: key.clone(), problem });
+            }
+        }),
+    }
+}
