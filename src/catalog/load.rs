@@ -206,20 +206,20 @@ impl Loader<'_> {
     }
 
     fn check_name(&self, what: &'static str, name: &str) -> Result<(), CatalogError> {
-        let known = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let known = |it: char| it.is_ascii_alphanumeric() || "_-.".contains(it);
         if name.starts_with(|it: char| it.is_ascii_alphabetic())
             && name.chars().all(known)
             && name.len() <= limits::NAME_BYTES_MAX
         {
             return Ok(());
         }
-        let expected = "a letter, then letters, digits and `_`, at most 128 in all";
+        let expected = "a letter, then letters, digits, `_`, `-` and `.`, at most 128 in all";
         Err(CatalogError::BadName { file: self.file.into(), what, name: name.into(), expected })
     }
 
     /// A service's abbreviation (rule A-06), or a name space of condition keys.
     fn check_lower_case_name(&self, what: &'static str, name: &str) -> Result<(), CatalogError> {
-        let known = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "_-".contains(it);
+        let known = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
         if name.starts_with(|it: char| it.is_ascii_lowercase())
             && name.chars().all(known)
             && name.len() <= limits::SERVICE_BYTES_MAX
@@ -227,7 +227,7 @@ impl Loader<'_> {
         {
             return Ok(());
         }
-        let expected = "a lower-case letter, then lower-case letters, digits, `_` and `-`, at \
+        let expected = "a lower-case letter, then lower-case letters, digits and `-`, at \
                         most 32 in all, but neither `qcs` nor `authzen`";
         Err(CatalogError::BadName { file: self.file.into(), what, name: name.into(), expected })
     }

@@ -13,6 +13,7 @@ mod commands;
 mod document;
 mod error;
 mod execute;
+pub mod folder;
 mod global;
 mod group;
 mod id;

@@ -107,9 +107,8 @@ impl CompiledStatement {
             }
         }
         for action in catalog.all_actions() {
-            let member =
-                |name: &Box<str>| name.split_once(':') == Some((&*action.service, &*action.name));
-            if compiled.every_action || set_names.iter().any(member) {
+            let own = Some((&*action.service, &*action.name));
+            if compiled.every_action || set_names.iter().any(|name| name.split_once(':') == own) {
                 compiled.actions.insert(action.id.index());
             }
         }

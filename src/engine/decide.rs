@@ -190,7 +190,11 @@ impl Case<'_> {
     fn is_foreign(&self, target: Target<'_>) -> bool {
         let Target::Name(name) = target else { return false };
         let home = self.snapshot.owner();
-        let registered = self.request.parts().registered_owner;
+        // The registered owner is that of the resource asked about, never that of a list's apps.
+        let registered = match &self.request.parts().resource {
+            Resource::Name(_) => self.request.parts().registered_owner,
+            Resource::Star | Resource::Nothing => None,
+        };
         name.account().owner_uin(&home) != Some(home.uin)
             || registered.is_some_and(|owner| owner != home.uin)
     }

@@ -32,14 +32,14 @@ use crate::verify::{Acknowledged, Verdict};
 const ROUNDS_DEFAULT: u64 = 20;
 const ROUNDS_PER_DIRECTORY: u64 = 5;
 /// Most acknowledgements before the kill.
-const KILL_AFTER_MAX: u64 = 600;
+const KILL_AFTER_MAX: u64 = 300;
 
 /// How a directory's writers and its verifier keep changes: every second one compacts all the time.
 fn retention(directory: u64) -> ChangeRetention {
     if directory.is_multiple_of(2) {
         ChangeRetention::default()
     } else {
-        ChangeRetention { sets_max: 50, bytes_max: 200_000 }
+        ChangeRetention { sets_max: 50, bytes_max: 1_000_000 }
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn check(
             SledStore::open_with(dir, retention).await.map_err(|error| error.to_string())?;
         let found = read_slots(&store).await?;
         let changes = read_changes(&store, found.head).await?;
-        check_acknowledged(&found, known, acknowledged)?;
+        check_acknowledged(&found, known, &changes, acknowledged)?;
         check_changes(&found, &changes, acknowledged)?;
         Ok(found)
     })
@@ -115,6 +115,7 @@ async fn read_changes(store: &SledStore, head: u64) -> Result<Vec<ChangeSet>, St
 fn check_acknowledged(
     found: &Verdict,
     known: &Verdict,
+    changes: &[ChangeSet],
     acknowledged: &[Acknowledged],
 ) -> Result<(), String> {
     let newest = acknowledged.iter().map(|it| it.revision).chain([known.head]).max();
@@ -136,8 +137,14 @@ fn check_acknowledged(
             (Some((found_at, found_stamp)), Some(stamp))
                 if *found_at == revision && *found_stamp == stamp => {}
             (None, None) => {}
-            // Deleted by a commit that was not acknowledged: its change set must say so.
-            (None, Some(_)) if found.head > newest.unwrap_or(0) => {}
+            (None, Some(_))
+                if may_be_deleted_after(
+                    revision.max(known.head),
+                    slot,
+                    found.head,
+                    changes,
+                    acknowledged,
+                ) => {}
             (other, _) => {
                 return Err(format!(
                     "lost: slot {slot:?} was {stamp:?} at {revision}, is {other:?}"
@@ -146,6 +153,23 @@ fn check_acknowledged(
         }
     }
     Ok(())
+}
+
+/// Whether a commit after `revision` that was not acknowledged deleted the slot, as its change set
+/// says; or may have, where that change set is compacted.
+fn may_be_deleted_after(
+    revision: u64,
+    slot: Slot,
+    head: u64,
+    changes: &[ChangeSet],
+    acknowledged: &[Acknowledged],
+) -> bool {
+    let deletes = |change: &ChangeSet| {
+        as_commit(change).is_some_and(|commit| commit.slot == slot && commit.stamp.is_none())
+    };
+    (revision + 1..=head)
+        .filter(|number| acknowledged.iter().all(|it| it.revision != *number))
+        .any(|number| changes.iter().find(|it| it.revision.0 == number).is_none_or(deletes))
 }
 
 /// Each kept change set is one whole commit, is what was acknowledged under its revision, and the

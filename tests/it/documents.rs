@@ -7,15 +7,17 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
 use camgate::catalog::{Catalog, general_policies, presets};
+use camgate::lang;
+use camgate::lang::diagnostic::Severity;
 use camgate::lang::document::DocumentKind;
 use camgate::lang::valid::Scope;
 use camgate::lang::variable::Owner;
 use camgate::lang::vocabulary::NoVocabulary;
-use camgate::lang::{self, diagnostic::Code};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -53,7 +55,7 @@ fn errors(bytes: &[u8], kind: DocumentKind) -> (bool, Vec<String>) {
     let errors = checked
         .findings
         .iter()
-        .filter(|finding| matches!(finding.code, Code::Error(_)))
+        .filter(|finding| finding.severity == Severity::Error)
         .map(|finding| {
             let code = finding.code.as_str().trim_start_matches("InvalidParameter.");
             format!("{code} {}", finding.path).trim_end().to_owned()
@@ -107,6 +109,44 @@ fn documents_bad_are_refused_with_their_codes_and_paths() {
         let seen = schema_accepts(&bytes, kind) == Some(false);
         assert_eq!(seen, entry["beyond_schema"] != true, "bad/{name}: seen by the schema");
     }
+}
+
+/// What an author reads, for every bad document; new wording is reviewed in the snapshot.
+#[test]
+fn documents_bad_have_readable_findings() {
+    // rule L-11
+    let expected = expected();
+    let mut text = String::new();
+    for (name, bytes) in documents("bad") {
+        let owner = Some(Owner { uin: 12_345_678, app_id: 1_250_000_001 });
+        let kind = kind_of(&expected["bad"][&name]);
+        let scope = Scope { vocabulary: Catalog::builtin(), owner, kind };
+        writeln!(text, "{name}").unwrap();
+        for finding in lang::check(&bytes, &scope).findings {
+            if finding.severity == Severity::Error {
+                writeln!(text, "  {finding}").unwrap();
+            }
+        }
+    }
+    insta::assert_snapshot!(text);
+}
+
+/// What the lints say about policies that are valid and still not what their authors mean.
+#[test]
+fn documents_with_traps_are_linted() {
+    // rules, C-03, C-05, C-07
+    let mut text = String::new();
+    for (name, bytes) in documents("lint") {
+        let owner = Some(Owner { uin: 12_345_678, app_id: 1_250_000_001 });
+        let scope = Scope { vocabulary: Catalog::builtin(), owner, kind: DocumentKind::Identity };
+        let checked = lang::check(&bytes, &scope);
+        assert!(checked.policy.is_some(), "lint/{name}: {:?}", checked.findings);
+        writeln!(text, "{name}").unwrap();
+        for finding in checked.findings {
+            writeln!(text, "  {finding}").unwrap();
+        }
+    }
+    insta::assert_snapshot!(text);
 }
 
 #[test]

@@ -12,7 +12,9 @@ use camgate::catalog::Catalog;
 use camgate::lang::action::{ActionForm, ActionPattern};
 use camgate::lang::document::DocumentKind;
 use camgate::lang::limits::FINDINGS_MAX;
+use camgate::lang::resource::{ResourceName, ResourcePattern};
 use camgate::lang::valid::{Scope, ValidPolicy};
+use camgate::lang::variable::{Owner, Variables};
 use camgate::lang::vocabulary::NoVocabulary;
 use camgate::lang::{self, diagnostic::Diagnostic};
 use proptest::prelude::*;
@@ -168,6 +170,22 @@ fn meaning(policy: &ValidPolicy) -> Vec<impl PartialEq + std::fmt::Debug + use<>
         .collect()
 }
 
+const RESOURCE_PAIR: &str =
+    "(\\*|qcs::(im|\\*|i\\*)?:(gz|\\*)?:(uin/1|uid/7|\\*|uin/)?:[aB*/]{0,3}(\\$\\{uin\\}|a|\\*))";
+
+/// Two patterns of one shape, often with the second made by filling a star of the first.
+fn pattern_pair(shape: &'static str) -> impl Strategy<Value = (String, String)> {
+    (shape, shape, any::<bool>()).prop_map(|(one, two, filled)| {
+        let two = match one.rsplit_once('*') {
+            Some((head, tail)) if filled && [1, 5].contains(&head.matches(':').count()) => {
+                format!("{head}aB{tail}")
+            }
+            _ => two,
+        };
+        (one, two)
+    })
+}
+
 /// Findings point into the text, between characters, in order, and not too many (rule L-11).
 fn check_findings(bytes: &[u8], findings: &[Diagnostic]) {
     assert!(findings.len() <= FINDINGS_MAX);
@@ -220,6 +238,24 @@ proptest! {
         // rule A-08: a deny of an unknown action set is stored no more, but stays readable.
         prop_assert!(checked.is_some() || text.contains("permid/"));
         prop_assert!(checked.is_none_or(|checked| checked == policy));
+    }
+
+    // rule D-04: what the lint on shadowed allows rests on
+    #[test]
+    fn cover_is_never_claimed_wrongly(
+        (own, other) in (pattern_pair("(im|\\*):[aB*]{1,5}"), pattern_pair(RESOURCE_PAIR)),
+        service in select(vec!["im", "cos"]),
+        name in "[aB]{1,4}",
+        resource in "qcs::(im|cos)?:(gz)?:(uin/1|uin/2|uid/7)?:[aB*:/]{1,4}",
+    ) {
+        let [one, two] = [own.0, own.1].map(|text| ActionPattern::parse(&text).unwrap());
+        prop_assert!(!one.covers(&two) || !two.matches(service, &name) || one.matches(service, &name));
+        let [one, two] = [other.0, other.1].map(|text| ResourcePattern::parse(&text).unwrap());
+        let resource = ResourceName::parse(&resource).unwrap();
+        let variables = Variables { uin: 11, owner: Owner { uin: 1, app_id: 7 } };
+        let matches = |pattern: &ResourcePattern| pattern.matches(&resource, &variables);
+        prop_assert!(!one.covers(&two) || !matches(&two) || matches(&one));
+        prop_assert!(!one.covers(&two) || !two.is_all() || one.is_all());
     }
 
     // rule L-01

@@ -92,8 +92,8 @@ fn faulty_files_are_refused_with_a_clear_message() {
         (shop(&twice, ""), "action `SellItem` is already described"),
         (shop(&clash, ""), "`SellItem` and `sellItem` differ only in case"),
         (
-            shop(&resource("Sell-Item", item), ""),
-            "action `Sell-Item` is not valid; expected a letter",
+            shop(&resource("Sell*Item", item), ""),
+            "action `Sell*Item` is not valid; expected a letter",
         ),
         (shop(&resource("卖", item), ""), "action `卖` is not valid"),
         (shop("", "").replace(r#""shop""#, r#""Shop""#), "service `Shop` is not valid"),
@@ -185,4 +185,36 @@ fn can_carry_follows_the_file() {
     let tagging = action("TagItem", "write", "operation", r#", "request_tags": true"#);
     let mine = catalog.with("shop.json", shop(&tagging, "").as_bytes()).unwrap();
     assert!(mine.can_carry("shop", "TagItem", "qcs:request_tag"));
+}
+
+#[test]
+fn the_schema_describes_what_the_loader_accepts() {
+    let schema = include_str!("../../../policies/catalog/catalog.schema.json");
+    let schema = serde_json::from_str(schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let is_valid = |text: &str| validator.is_valid(&serde_json::from_str(text).unwrap());
+    for text in [
+        include_str!("../../../policies/catalog/cam.json"),
+        include_str!("../../../policies/catalog/im.json"),
+        include_str!("../../../policies/catalog/sts.json"),
+        &shop(&sell(), r#""key_namespaces": ["oidc"], "action_sets": [],"#),
+    ] {
+        assert!(is_valid(text));
+    }
+    let write = |name: &str, more: &str| action(name, "write", "resource", more);
+    let item = r#", "resource_type": "item""#;
+    for text in [
+        shop("", r#""colour": "red","#),
+        shop(&write("A", ""), ""),
+        shop(&write("A*", item), ""),
+        shop(&write("A", r#", "note": null"#), ""),
+        shop(&action("A", "read", "operation", item), ""),
+        shop(&action("A", "read", "list", item), ""),
+        shop("", "").replace(r#""shop""#, r#""qcs""#),
+        shop("", "").replace(r#""商店""#, r#"" ""#),
+        shop("", "").replace("uin/${owner_uin}:", ":"),
+    ] {
+        assert!(!is_valid(&text), "{text}");
+        assert!(Catalog::parse(&[("shop.json", text.as_bytes())]).is_err(), "{text}");
+    }
 }

@@ -81,7 +81,8 @@ fn check_syntax(text: &str) -> Result<&RawValue, Box<Finding>> {
                 Some(offset) if offset <= span.start => Err(Box::new(deep_fault(text, offset))),
                 _ => {
                     let message = format!("not JSON: {}", bare_message(&error));
-                    Err(Box::new(fault(span, message).expected("one JSON object")))
+                    let fault = fault(span, message).expected("one JSON object");
+                    Err(Box::new(fault.help_maybe(syntax_help(text, span.start))))
                 }
             }
         }
@@ -145,7 +146,23 @@ impl Scan {
 fn bare_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());
-    text.get(..end).unwrap_or_default().to_owned()
+    text.get(..end).unwrap_or_default().replacen("EOF while", "the text ends while", 1)
+}
+
+/// What to do about the slips that are made most often.
+fn syntax_help(text: &str, offset: usize) -> Option<String> {
+    let (before, after) = text.split_at_checked(offset)?;
+    let help = match after.chars().next()? {
+        '}' | ']' if before.trim_end().ends_with(',') => "remove the comma before it",
+        '\'' | '‘' | '’' | '“' | '”' => {
+            "JSON strings stand in straight double quotes: `\"`"
+        }
+        '，' | '：' => "JSON takes `,` and `:`, not their full-width forms",
+        '/' | '#' => "JSON has no comments; remove it",
+        '\0' => "save the file as UTF-8, and remove NUL characters",
+        _ => return None,
+    };
+    Some(help.to_owned())
 }
 
 /// The character at which serde_json stopped; empty at the end of the text.

@@ -73,7 +73,7 @@ fn paths_name_members_and_elements() {
 #[test]
 fn faults_have_line_and_column() {
     let table: &[(&[u8], usize, usize, &str)] = &[
-        (b"", 1, 1, "EOF"),
+        (b"", 1, 1, "the text ends while"),
         (b"{\n  \"a\": 1,\n}", 3, 1, "key must be a string"),
         (b"{} x", 1, 4, "trailing characters"),
         (b"{\"\xe4\xb8\xad\": 01}", 1, 8, "invalid number"),

@@ -40,8 +40,7 @@ pub(super) fn lint(statement: &CheckedStatement, findings: &mut Findings) {
         let condition = &checked.condition;
         let operator = condition.operator();
         let text = excerpt(condition.key().text());
-        let slip = |known: &&&str| known.eq_ignore_ascii_case(condition.key().text());
-        if let Some(known) = GENERAL.iter().filter(|known| **known != text).find(slip) {
+        if let Some(known) = misspelt(condition.key().text()) {
             findings.push(
                 CONDITION_KEY_CASE
                     .at(checked.key, format!("`{text}` is not the general key `{known}`"))
@@ -81,6 +80,11 @@ pub(super) fn lint(statement: &CheckedStatement, findings: &mut Findings) {
     }
 }
 
+/// The general key that a key differs from only in case.
+fn misspelt(key: &str) -> Option<&'static str> {
+    GENERAL.into_iter().find(|known| *known != key && known.eq_ignore_ascii_case(key))
+}
+
 /// Keys that requests for some of the statement's actions cannot carry.
 pub(super) fn lint_carried(
     statement: &CheckedStatement,
@@ -98,7 +102,8 @@ pub(super) fn lint_carried(
         }
     }
     for checked in &statement.conditions {
-        if checked.condition.operator().kind == Kind::Null {
+        let misspelt = misspelt(checked.condition.key().text()).is_some();
+        if misspelt || checked.condition.operator().kind == Kind::Null {
             continue;
         }
         let key = checked.condition.key().canonical();

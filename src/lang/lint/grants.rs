@@ -1,6 +1,10 @@
 //! What a policy grants beyond, or short of, what its author may see (rule D-04).
 
-use super::{CheckedStatement, Findings, GRANTS_SECRETS, SHADOWED_BY_DENY, Vocabulary};
+use std::collections::BTreeSet;
+
+use super::{
+    ActionFacts, CheckedStatement, Findings, GRANTS_SECRETS, SHADOWED_BY_DENY, Vocabulary,
+};
 use super::{listed, matched};
 use crate::lang::action::{ActionForm, ActionPattern};
 use crate::lang::document::{Effect, Spanned};
@@ -21,16 +25,22 @@ pub(super) fn lint_secrets(
     }
     let denies: Vec<&CheckedStatement> =
         statements.iter().filter(|deny| denies_always(deny, statement)).collect();
-    let denied = |service: &str, name: &str| {
-        denies
-            .iter()
-            .flat_map(|deny| &deny.actions)
-            .any(|action| action.value.matches(service, name))
+    let denied = |facts: &ActionFacts<'_>| {
+        let mut actions = denies.iter().flat_map(|deny| &deny.actions);
+        actions.any(|action| action.value.matches(facts.service, facts.name))
     };
+    let open: BTreeSet<(&str, &str)> = vocabulary
+        .actions(None)
+        .filter(|facts| facts.sensitive.is_some() && !denied(facts))
+        .map(|facts| (facts.service, facts.name))
+        .collect();
     for action in &statement.actions {
+        if findings.is_full() {
+            return;
+        }
         let secrets: Vec<(&str, &str)> = matched(&action.value, vocabulary)
-            .filter(|facts| facts.sensitive.is_some() && !denied(facts.service, facts.name))
             .map(|facts| (facts.service, facts.name))
+            .filter(|name| open.contains(name))
             .collect();
         if secrets.is_empty() {
             continue;

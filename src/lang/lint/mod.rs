@@ -9,6 +9,7 @@ mod names;
 mod resources;
 
 use super::diagnostic::{Severity, Span};
+use super::document::DocumentKind;
 use super::findings::{Finding, Findings};
 use super::valid::Scope;
 use super::validate::CheckedStatement;
@@ -55,7 +56,7 @@ lints! {
         "put these actions into a statement of their own, with the resource `*`";
     NEGATED_MULTI_VALUE = "lint.negated-multi-value", Note,
         "a negated operator over several values means none of them",
-        "nothing, if none of them is what is meant";
+        "keep it if none of them is what is meant";
     SHADOWED_BY_DENY = "lint.shadowed-by-deny", Warning,
         "an allow statement that a deny statement of the same policy takes away entirely",
         "remove one of the two, or narrow the deny";
@@ -76,7 +77,7 @@ lints! {
         "check the spelling; it is evaluated as it stands";
 }
 
-/// All lints, in ascending order of their codes but for the last word.
+/// All lints, ascending by code.
 #[must_use]
 pub fn all() -> &'static [Lint] {
     ALL
@@ -95,7 +96,9 @@ pub(super) fn lint(statements: &[CheckedStatement], scope: &Scope<'_>, findings:
             names::lint(statement, scope.vocabulary, findings);
             resources::lint(statement, scope.vocabulary, findings);
             conditions::lint_carried(statement, scope.vocabulary, findings);
-            grants::lint_secrets(statement, statements, scope.vocabulary, findings);
+            if scope.kind == DocumentKind::Identity {
+                grants::lint_secrets(statement, statements, scope.vocabulary, findings);
+            }
         }
     }
     grants::lint_shadowed(statements, findings);

@@ -20,6 +20,9 @@ pub(super) fn lint(
         return;
     }
     for action in &statement.actions {
+        if findings.is_full() {
+            return;
+        }
         let mut others = 0_usize;
         let mut operations = Vec::new();
         for facts in matched(&action.value, vocabulary) {
@@ -31,10 +34,12 @@ pub(super) fn lint(
         if operations.is_empty() {
             continue;
         }
+        let exact = operations.len() == 1;
         let names = listed(operations, NAMES_MAX);
         let text = excerpt(action.value.text());
         let finding = if others == 0 {
-            let message = format!("`{text}` has no effect here: {names} is asked about `*` only");
+            let what = if exact { "it is".to_owned() } else { format!("{names} are") };
+            let message = format!("`{text}` has no effect here: {what} asked about `*` only");
             NARROW_RESOURCE.at(action.span, message)
         } else {
             let message = format!("`{text}` has no effect on {names}, asked about `*` only");

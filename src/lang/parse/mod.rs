@@ -47,6 +47,8 @@ pub(super) struct Draft {
     pub(super) root: Option<Node>,
     /// The bare document's text.
     source: String,
+    /// Whether it is longer than any policy may be, so that remarks on it are not worth their time.
+    pub(super) too_long: bool,
     /// The statements that are objects.
     pub(super) statements: Vec<StatementDraft>,
 }
@@ -98,7 +100,7 @@ pub(super) fn draft(bytes: &[u8], kind: DocumentKind, findings: &mut Findings) -
     };
     let root = unwrap(outer, findings);
     let source = text.get(root.span.start..root.span.end).unwrap_or_default().to_owned();
-    check_length(&source, root.span, findings);
+    let too_long = check_length(&source, root.span, findings);
     let statements = match &root.value {
         Value::Object(members) => document(members, root.span, kind, findings),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
@@ -109,7 +111,7 @@ pub(super) fn draft(bytes: &[u8], kind: DocumentKind, findings: &mut Findings) -
             Vec::new()
         }
     };
-    Draft { root: Some(root), source, statements }
+    Draft { root: Some(root), source, too_long, statements }
 }
 
 /// Takes the document out of its wrapper, if it has one (rule L-09).
@@ -132,7 +134,8 @@ fn unwrap(outer: Node, findings: &mut Findings) -> Node {
     inner.unwrap_or(outer)
 }
 
-fn check_length(source: &str, span: Span, findings: &mut Findings) {
+/// Rule L-10; whether the policy is too long.
+fn check_length(source: &str, span: Span, findings: &mut Findings) -> bool {
     let actual = json::significant_chars(source);
     if actual > POLICY_CHARS_MAX {
         let message = format!(
@@ -146,6 +149,7 @@ fn check_length(source: &str, span: Span, findings: &mut Findings) {
                 .help("split the policy into several, or use `*` in names"),
         );
     }
+    actual > POLICY_CHARS_MAX
 }
 
 fn document(
@@ -194,13 +198,23 @@ fn version(node: &Node, findings: &mut Findings) {
         }
     };
     let found = shown(node);
-    let message = format!("unknown policy version `{found}`");
+    let message = not_one_of("version", "policy version", node);
     findings.push(
         Finding::error(ErrorCode::VersionError, node.span, message)
             .found(&found)
             .expected("`\"2.0\"`")
             .help(help),
     );
+}
+
+/// The message about a value that is none of a few known strings.
+fn not_one_of(key: &str, what: &str, node: &Node) -> String {
+    match &node.value {
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            format!("unknown {what} `{}`", shown(node))
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => format!("`{key}` is {}", node.kind()),
+    }
 }
 
 /// A list of strings, or one string without brackets (rule L-07).
@@ -240,7 +254,7 @@ fn texts(
 }
 
 fn missing(code: ErrorCode, span: Span, place: &str, key: &str) -> Finding {
-    Finding::error(code, span, format!("{place} has no `{key}`")).expected(format!("`{key}`"))
+    Finding::error(code, span, format!("{place} has no `{key}`")).help(format!("add `{key}`"))
 }
 
 fn empty_list(code: ErrorCode, name: &str, node: &Node) -> Finding {

@@ -5,7 +5,7 @@
 use super::members::Fields;
 use super::{
     DocumentKind, Effect, ErrorCode, Finding, Findings, Member, Node, Span, Spanned,
-    StatementDraft, Value, condition, missing, principal, shown, texts, wrong_type,
+    StatementDraft, Value, condition, missing, not_one_of, principal, shown, texts, wrong_type,
 };
 
 /// The keys of a statement. All are known in both kinds of document, so that one in the wrong kind
@@ -112,8 +112,9 @@ fn read_effect(node: &Node, findings: &mut Findings) -> Option<Spanned<Effect>> 
             }
             _ => None,
         };
+        let message = not_one_of("effect", "effect", node);
         findings.push(
-            Finding::error(ErrorCode::EffectError, node.span, format!("unknown effect `{found}`"))
+            Finding::error(ErrorCode::EffectError, node.span, message)
                 .found(&found)
                 .expected("`allow` or `deny`")
                 .help_maybe(help),

@@ -1,8 +1,8 @@
 //! Action texts: grammar, and case against the catalogs (rules ).
 
 use super::{
-    ActionPattern, Effect, ErrorCode, Finding, Findings, Scope, Spanned, excerpt, nearest,
-    text_error,
+    ActionPattern, Effect, ErrorCode, FULL_WIDTH_COLON, FULL_WIDTH_HELP, Finding, Findings, Scope,
+    Spanned, excerpt, nearest, text_error,
 };
 use crate::lang::action::{ActionFault, ActionForm};
 use crate::lang::pattern::Glob;
@@ -45,7 +45,13 @@ fn explain(
     findings: &Findings,
 ) -> Finding {
     let expected = "`*`, `service:Name`, `name/service:Name` or `permid/<number>`";
+    if text.value.is_empty() {
+        return text_error(ErrorCode::ActionError, text, "action", "is empty").expected(expected);
+    }
     let (code, help) = match fault {
+        _ if text.value.contains(FULL_WIDTH_COLON) => {
+            (ErrorCode::ActionError, Some(FULL_WIDTH_HELP.to_owned()))
+        }
         ActionFault::TooLong { .. } => (ErrorCode::ActionError, None),
         ActionFault::NoColon => (
             ErrorCode::ActionError,

@@ -142,7 +142,8 @@ fn bad_value(value: &Spanned<Scalar>, operator: &Operator, fault: &OperandFault)
     let (expected, help) = match fault {
         OperandFault::Type(expected) => {
             let number = matches!(operator.kind, Kind::Numeric(_))
-                || matches!(value.value, Scalar::Number(_));
+                && text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+                || matches!(value.value, Scalar::Number(_)) && Number::parse(text).is_none();
             let help = if text.contains("${") {
                 Some("variables stand only in strings and numbers".to_owned())
             } else if number {
@@ -158,7 +159,12 @@ fn bad_value(value: &Spanned<Scalar>, operator: &Operator, fault: &OperandFault)
         OperandFault::Variable(_) => ("`${uin}`, `${owner_uin}` or `${app_id}`", None),
     };
     let shown = excerpt(text);
-    let message = format!("the value `{shown}` of `{operator}` is wrong: {fault}");
+    let message = match fault {
+        OperandFault::Type(_) => format!("the value `{shown}` does not fit `{operator}`"),
+        OperandFault::Variable(fault) => {
+            format!("the value `{shown}` has a wrong variable: {fault}")
+        }
+    };
     Finding::error(ErrorCode::ConditionContentError, value.span, message)
         .found(text)
         .expected(expected)

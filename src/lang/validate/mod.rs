@@ -28,7 +28,7 @@ pub struct Checked {
     pub policy: Option<ValidPolicy>,
     /// Errors, warnings and notes, in document order, at most `FINDINGS_MAX`.
     pub findings: Vec<Diagnostic>,
-    /// How many more findings there are.
+    /// How many more findings were made; looking for more ends some time after the limit.
     pub omitted: usize,
 }
 
@@ -72,7 +72,7 @@ fn read(bytes: &[u8], kind: DocumentKind, scope: Option<&Scope<'_>>) -> Checked 
             .zip(valid)
             .map(|(document, statements)| ValidPolicy { document, statements });
     }
-    if let Some(scope) = scope {
+    if let Some(scope) = scope.filter(|_| !draft.too_long) {
         super::lint::lint(&statements, scope, &mut findings);
     }
     let (findings, omitted) = findings.finish(bytes, draft.root.as_ref());
@@ -140,6 +140,10 @@ fn check_statement(
     let effect = draft.effect.clone();
     CheckedStatement { index: draft.index, effect, actions, resources, conditions, whole }
 }
+
+/// What input methods make of `:`; names are full of it.
+const FULL_WIDTH_COLON: char = '：';
+const FULL_WIDTH_HELP: &str = "the colon is the full-width `：`; write `:`";
 
 /// An error about one string of the document.
 fn text_error(code: ErrorCode, text: &Spanned<String>, what: &str, fault: &str) -> Finding {

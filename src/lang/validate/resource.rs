@@ -1,6 +1,9 @@
 //! Resource texts: six segments, and the owner's own only (rules, V-02).
 
-use super::{ErrorCode, Finding, Findings, ResourcePattern, Scope, Spanned, text_error};
+use super::{
+    ErrorCode, FULL_WIDTH_COLON, FULL_WIDTH_HELP, Finding, Findings, ResourcePattern, Scope,
+    Spanned, text_error,
+};
 use crate::lang::resource::{Account, AccountPattern, ResourceFault};
 use crate::lang::variable::Owner;
 
@@ -29,10 +32,20 @@ pub(super) fn check(
 fn explain(text: &Spanned<String>, fault: &ResourceFault) -> Finding {
     const VARIABLES: &str =
         "variables may stand only in the last segment; an empty account is the policy's own";
+    if text.value.is_empty() {
+        return text_error(ErrorCode::ResourceQcsError, text, "resource", "is empty")
+            .expected(EXPECTED)
+            .help("write `*` for all");
+    }
     let variable = |segment: &str, otherwise: &'static str| {
         if segment.contains("${") { VARIABLES } else { otherwise }
     };
     let (code, expected, help) = match fault {
+        ResourceFault::NotQcs(_) | ResourceFault::Segments(_)
+            if text.value.contains(FULL_WIDTH_COLON) =>
+        {
+            (ErrorCode::ResourceQcsError, EXPECTED, FULL_WIDTH_HELP)
+        }
         ResourceFault::TooLong { .. } => {
             (ErrorCode::ResourceError, EXPECTED, "shorten it with `*`")
         }
@@ -77,7 +90,18 @@ fn explain(text: &Spanned<String>, fault: &ResourceFault) -> Finding {
             "`${` begins a variable; no other names are known",
         ),
     };
-    text_error(code, text, "resource", &fault.to_string()).expected(expected).help(help)
+    let wrong = match fault {
+        ResourceFault::Variable(fault) => format!("has a wrong variable: {fault}"),
+        ResourceFault::TooLong { .. }
+        | ResourceFault::Segments(_)
+        | ResourceFault::NotQcs(_)
+        | ResourceFault::Project(_)
+        | ResourceFault::Service(_)
+        | ResourceFault::Region(_)
+        | ResourceFault::Account(_)
+        | ResourceFault::Content => fault.to_string(),
+    };
+    text_error(code, text, "resource", &wrong).expected(expected).help(help)
 }
 
 /// Rule R-11.

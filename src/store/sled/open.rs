@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, RwLock};
+use std::time::{Duration, Instant};
 
 use ::sled::{Batch, Config, Db};
 use tokio::sync::watch;
@@ -26,6 +27,10 @@ use crate::store::error::StoreError;
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// How many of the newest change sets are compared with the entries when a store is opened.
 const VERIFIED_SETS_MAX: u64 = 64;
+/// How long to wait for another holder of the directory to let go.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How often to look whether it has.
+const LOCK_POLL: Duration = Duration::from_millis(20);
 /// Name of sled's data file in its directory.
 const DATA_FILE_NAME: &str = "db";
 
@@ -38,7 +43,7 @@ impl Disk {
         let explain_io = |error: io::Error| io_error(&error, &dir);
         make_private_dir(&dir).map_err(explain_io)?;
         let config = Config::new().path(&dir).cache_capacity(CACHE_BYTES);
-        let db = config.open().map_err(|error| explain(&error, &dir))?;
+        let db = open_when_free(&config).map_err(|error| explain(&error, &dir))?;
         let found = Acknowledged::open(&dir).map_err(explain_io)?;
         let is_new = db.is_empty() && found.is_none();
         if is_new {
@@ -90,6 +95,21 @@ impl Disk {
             }
         }
         Ok(())
+    }
+}
+
+/// Opens the directory, waiting a little for a process or a handle that is just letting go of it:
+/// sled's own threads hold the lock for a moment after the last handle is dropped, and offers no
+/// way to wait for it.
+fn open_when_free(config: &Config) -> ::sled::Result<Db> {
+    let started = Instant::now();
+    loop {
+        match config.open() {
+            Err(error) if is_locked(&error) && started.elapsed() < LOCK_WAIT_MAX => {
+                std::thread::park_timeout(LOCK_POLL);
+            }
+            result => return result,
+        }
     }
 }
 
@@ -180,12 +200,17 @@ pub(super) fn io_error(error: &io::Error, dir: &Path) -> StoreError {
     StoreError::Unavailable { detail: format!("`{}`: {error}", dir.display()) }
 }
 
+/// Whether sled refused because the directory is open already. It has no error of its own for this;
+/// a test holds on to the text.
+fn is_locked(error: &::sled::Error) -> bool {
+    matches!(error, ::sled::Error::Io(io) if io.to_string().contains("could not acquire lock"))
+}
+
 /// A store error for one of sled's.
 pub(super) fn explain(error: &::sled::Error, dir: &Path) -> StoreError {
     use ::sled::Error;
     match error {
-        // sled has no error of its own for this; a test holds on to the text.
-        Error::Io(io) if io.to_string().contains("could not acquire lock") => {
+        error if is_locked(error) => {
             let dir = dir.display();
             let detail = format!(
                 "another process has `{dir}` open: stop that process, or name another directory"
