@@ -107,8 +107,9 @@ impl CompiledStatement {
             }
         }
         for action in catalog.all_actions() {
-            let own = Some((&*action.service, &*action.name));
-            if compiled.every_action || set_names.iter().any(|name| name.split_once(':') == own) {
+            let member =
+                |name: &str| name.split_once(':') == Some((&*action.service, &*action.name));
+            if compiled.every_action || set_names.iter().any(|name| member(name)) {
                 compiled.actions.insert(action.id.index());
             }
         }

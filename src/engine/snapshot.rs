@@ -127,6 +127,11 @@ impl AccountSnapshot {
         self.revision
     }
 
+    /// The account's own policies, ascending by id; shared ones stand in the [`World`].
+    pub fn policies(&self) -> impl Iterator<Item = &PolicyInput> {
+        self.policies.values().map(|policy| policy.input())
+    }
+
     /// How many uins the account has.
     #[must_use]
     pub fn principal_count(&self) -> usize {

@@ -16,7 +16,7 @@ use crate::histogram::Histogram;
 /// Pairs in the ordinary run; `CAMGATE_PAIRS` asks for another number.
 const PAIRS: usize = 20_000;
 /// Requests per world, because a world takes longer to make than to ask.
-const REQUESTS: usize = 20;
+const REQUESTS: usize = 10;
 
 /// Fails when the two readings differ in anything but the wording of errors.
 fn assert_same(fast: &Decision, plain: &Decision, what: &dyn Fn() -> String) {
@@ -72,6 +72,21 @@ fn decide_equals_reference() {
     histogram.print();
     println!("{pairs} pairs, {:.0} pairs/s, {} operators", pairs as f64 / seconds, operators.len());
     assert_reached(&histogram, &operators);
+}
+
+/// The way of the fuzz target: a world out of any bytes.
+#[test]
+fn decide_equals_reference_on_bytes() {
+    for length in 0..400 {
+        let bytes: Vec<u8> = (0..length)
+            .map(|at: usize| u8::try_from((at * at * 31 + length) % 256).unwrap())
+            .collect();
+        let mut dice = Dice::from_bytes(&bytes);
+        let (world, account) = (Arc::new(world(&mut dice)), account(&mut dice));
+        let snapshot = AccountSnapshot::build(account.input.clone(), &world, None);
+        let request = request(&mut dice, world.catalog());
+        pair(&account, &world, &snapshot, &request);
+    }
 }
 
 /// Counts per operator the statements that hold its conditions by result: matched, failed, errored.

@@ -93,6 +93,11 @@ const ADDRESSES: [&str; 7] = [
     "8.8.8.8",
 ];
 
+/// One of these, most often one of the first two.
+fn biased(dice: &mut Dice<'_>, items: &[&'static str]) -> &'static str {
+    if dice.chance(55) { items[dice.below(2)] } else { dice.pick(items) }
+}
+
 /// JSON for a text.
 pub fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap()
@@ -121,24 +126,24 @@ fn operand(dice: &mut Dice<'_>, operator: &Operator, key: &str) -> String {
         Kind::String if is_mfa => number(dice),
         Kind::String | Kind::StringIgnoreCase | Kind::Binary => match dice.below(12) {
             10 => "true".to_owned(),
-            11 => dice.pick(&NUMBERS).to_owned(),
-            _ => quoted(dice.pick(&TEXTS)),
+            11 => biased(dice, &NUMBERS).to_owned(),
+            _ => quoted(biased(dice, &TEXTS)),
         },
-        Kind::StringLike => quoted(dice.pick(&LIKES)),
+        Kind::StringLike => quoted(biased(dice, &LIKES)),
         Kind::Numeric(_) => number(dice),
-        Kind::Date(_) => quoted(dice.pick(&INSTANTS)),
+        Kind::Date(_) => quoted(biased(dice, &INSTANTS)),
         Kind::Bool | Kind::Null => {
             dice.pick(&["true", "false", "\"true\"", "\"false\""]).to_owned()
         }
-        Kind::Ip => quoted(dice.pick(&BLOCKS)),
+        Kind::Ip => quoted(biased(dice, &BLOCKS)),
     }
 }
 
 fn number(dice: &mut Dice<'_>) -> String {
     match dice.below(4) {
-        0 => quoted(dice.pick(&NUMBERS)),
+        0 => quoted(biased(dice, &NUMBERS)),
         1 => quoted(dice.pick(&["${uin}", "${owner_uin}", "${app_id}"])),
-        _ => dice.pick(&NUMBERS).to_owned(),
+        _ => biased(dice, &NUMBERS).to_owned(),
     }
 }
 
@@ -174,25 +179,30 @@ fn context_value(dice: &mut Dice<'_>, key: &str) -> ContextValue {
     // Now and then a value of another type, which is an error to most operators (rule C-21).
     let key = if dice.chance(6) { dice.pick(&["im:platform", "im:level", "im:flag"]) } else { key };
     match key {
-        "im:level" | "qcs:mfa" if dice.chance(30) => ContextValue::from(dice.pick(&NUMBERS)),
-        "im:level" | "qcs:mfa" => ContextValue::Number(Number::parse(dice.pick(&NUMBERS)).unwrap()),
+        "im:level" | "qcs:mfa" if dice.chance(30) => ContextValue::from(biased(dice, &NUMBERS)),
+        "im:level" | "qcs:mfa" => {
+            ContextValue::Number(Number::parse(biased(dice, &NUMBERS)).unwrap())
+        }
         "im:flag" if dice.chance(40) => ContextValue::from(dice.pick(&["true", "false"])),
         "im:flag" => ContextValue::Bool(dice.chance(50)),
-        "im:at" => ContextValue::from(dice.pick(&INSTANTS)),
-        "im:address" | "qcs:ip" => ContextValue::from(dice.pick(&ADDRESSES)),
-        _ => ContextValue::from(dice.pick(&[
-            "ios",
-            "IOS",
-            "web",
-            "*",
-            "",
-            "?",
-            "env&dev",
-            "env&prod",
-            "dept&部门",
-            "1",
-            "100000000011",
-            "true",
-        ])),
+        "im:at" => ContextValue::from(biased(dice, &INSTANTS)),
+        "im:address" | "qcs:ip" => ContextValue::from(biased(dice, &ADDRESSES)),
+        _ => ContextValue::from(biased(
+            dice,
+            &[
+                "ios",
+                "IOS",
+                "web",
+                "*",
+                "",
+                "?",
+                "env&dev",
+                "env&prod",
+                "dept&部门",
+                "1",
+                "100000000011",
+                "true",
+            ],
+        )),
     }
 }

@@ -14,7 +14,6 @@ impl<'a> Dice<'a> {
     }
 
     /// Choices from bytes; when they are used up, every choice is the first.
-    #[allow(dead_code, reason = "used by the fuzz target, which shares this file")]
     pub fn from_bytes(bytes: &'a [u8]) -> Self {
         Self { bytes: Some(bytes), state: 0 }
     }

@@ -11,6 +11,6 @@ mod request;
 mod world;
 
 pub use dice::Dice;
-pub use policy::{Text, policy, statement};
+pub use policy::{Text, statement};
 pub use request::request;
-pub use world::{Account, HOME, account, catalog, input, world};
+pub use world::{Account, account, input, world};

@@ -61,11 +61,6 @@ pub fn statement(dice: &mut Dice<'_>) -> Text {
     let count =
         |dice: &mut Dice<'_>| 1 + usize::from(dice.chance(30)) + usize::from(dice.chance(15));
     let effect = if dice.chance(28) { "deny" } else { "allow" };
-    let mut actions: Vec<_> = (0..count(dice)).map(|_| dice.pick(&ACTIONS)).collect();
-    if dice.chance(35) {
-        actions = vec!["*"];
-    }
-    let resources = (0..count(dice)).map(|_| dice.pick(&RESOURCES)).collect();
     let mut conditions: Vec<ConditionParts> = Vec::new();
     for _ in 0..[0, 0, 0, 1, 1, 2][dice.below(6)] {
         let one = condition(dice);
@@ -73,6 +68,15 @@ pub fn statement(dice: &mut Dice<'_>) -> Text {
         if !conditions.iter().any(|it| it.operator == one.operator && it.key == one.key) {
             conditions.push(one);
         }
+    }
+    let mut actions: Vec<_> = (0..count(dice)).map(|_| dice.pick(&ACTIONS)).collect();
+    let mut resources: Vec<_> = (0..count(dice)).map(|_| dice.pick(&RESOURCES)).collect();
+    // Conditions are reached only when the rest matches.
+    if dice.chance(if conditions.is_empty() { 20 } else { 60 }) {
+        actions = vec!["*"];
+    }
+    if !conditions.is_empty() && dice.chance(50) {
+        resources = vec!["*"];
     }
     Text { effect, actions, resources, conditions }
 }

@@ -1,6 +1,6 @@
 //! Accounts with principals of all kinds, groups, boundaries, apps, and what accounts share.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use camgate::catalog::Catalog;
 use camgate::engine::{
@@ -24,8 +24,14 @@ pub struct Account {
     pub texts: Vec<Vec<Text>>,
 }
 
+/// The catalog of all generated worlds.
+pub fn catalog() -> Arc<Catalog> {
+    static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| Arc::new(parse_catalog()));
+    Arc::clone(&CATALOG)
+}
+
 /// A small catalog with every granularity, a service that knows nothing of apps, and a set.
-pub fn catalog() -> Catalog {
+fn parse_catalog() -> Catalog {
     let im = r#"{"service":"im","name":{"zh":"即时通信","en":"IM"},"source":"test",
       "tag_support":true,"ip_support":true,
       "resource_types":[{"type":"sdkappid","description":{"zh":"应用","en":"App"},
@@ -91,7 +97,7 @@ pub fn world(dice: &mut Dice<'_>) -> World {
         general.push(PolicyInput { id: 2, name: "general".into(), version: 1, body });
     }
     let shared = vec![random(dice, 3).0, random(dice, 4).0];
-    World::new(Arc::new(catalog()), general, shared)
+    World::new(catalog(), general, shared)
 }
 
 /// An account with policies 1000001 and up.
