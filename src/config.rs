@@ -66,7 +66,7 @@ pub struct Settings {
     /// The server that client commands talk to, e.g. `http://127.0.0.1:7401`.
     pub server: String,
     /// The account that client commands are about; 0 when it is the server's only one.
-    pub owner: u64,
+    pub account: u64,
     /// Which log lines are written, in the notation of `tracing-subscriber`'s `EnvFilter`.
     pub log_filter: String,
     /// How they look.
@@ -92,7 +92,7 @@ struct Raw {
     catalog: Vec<PathBuf>,
     dev: bool,
     server: String,
-    owner: u64,
+    account: u64,
     log: RawLog,
 }
 
@@ -112,7 +112,7 @@ impl Default for Raw {
             catalog: Vec::new(),
             dev: false,
             server: "http://127.0.0.1:7401".into(),
-            owner: 0,
+            account: 0,
             log: RawLog { filter: "camgate=info,warn".into(), format: LogFormat::Text },
         }
     }
@@ -188,7 +188,7 @@ impl Settings {
             catalogs: raw.catalog,
             dev: raw.dev,
             server: raw.server,
-            owner: raw.owner,
+            account: raw.account,
             log_filter: raw.log.filter,
             log_format: raw.log.format,
             ignored,
@@ -234,7 +234,7 @@ fn environment_value(key: &str, text: &str) -> Value {
             Some(text.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
         }
         "dev" => text.parse::<bool>().ok().map(Value::from),
-        "owner" => text.parse::<u64>().ok().map(Value::from),
+        "account" => text.parse::<u64>().ok().map(Value::from),
         _ => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))

@@ -1,6 +1,6 @@
 //! Arguments that several commands share.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use clap::Args;
 
@@ -48,8 +48,8 @@ pub fn key_value(text: &str) -> Result<(&str, &str), CliError> {
 ///
 /// # Errors
 /// When one has no `=`, or a key stands twice.
-pub fn tags(list: &[String]) -> Result<HashMap<String, String>, CliError> {
-    let mut tags = HashMap::new();
+pub fn tags(list: &[String]) -> Result<BTreeMap<String, String>, CliError> {
+    let mut tags = BTreeMap::new();
     for text in list {
         let (key, value) = key_value(text)?;
         if tags.insert(key.to_owned(), value.to_owned()).is_some() {

@@ -3,7 +3,7 @@
 //! Asks a server, or decides over an account folder in this process; both answers are the same
 //! messages and are shown by the same code. It must never turn a failure into an answer.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -29,8 +29,8 @@ pub struct ContextArgs {
 }
 
 impl ContextArgs {
-    fn proto(&self) -> Result<HashMap<String, proto::ContextValues>, CliError> {
-        let mut context: HashMap<String, proto::ContextValues> = HashMap::new();
+    fn proto(&self) -> Result<BTreeMap<String, proto::ContextValues>, CliError> {
+        let mut context: BTreeMap<String, proto::ContextValues> = BTreeMap::new();
         let time = self.at.as_ref().map(|at| format!("qcs:current_time={at}"));
         for text in self.context.iter().chain(&time) {
             let (key, value) = key_value(text)?;
@@ -89,9 +89,9 @@ impl Question {
     /// When there is no decision.
     pub async fn check(&self, settings: &Settings) -> Result<Answer, CliError> {
         let response = if let Some(folder) = &self.folder {
-            let offline = Offline::open(folder, &self.catalog).await?;
+            let offline = Offline::open(folder, &self.catalog)?;
             let request = self.request(offline.owner(), offline.uin(&self.principal)?)?;
-            offline.check(request).await?
+            offline.check(&request)?
         } else {
             let mut client = Client::connect(settings).await?;
             let (owner, uin) = who(&mut client, &self.principal).await?;
@@ -107,9 +107,9 @@ impl Question {
     /// When there is no decision.
     pub async fn explain(&self, settings: &Settings) -> Result<Answer, CliError> {
         let response = if let Some(folder) = &self.folder {
-            let offline = Offline::open(folder, &self.catalog).await?;
+            let offline = Offline::open(folder, &self.catalog)?;
             let check = self.request(offline.owner(), offline.uin(&self.principal)?)?;
-            offline.explain(proto::ExplainRequest { check: Some(check) }).await?
+            offline.explain(&check)?
         } else {
             let mut client = Client::connect(settings).await?;
             let (owner, uin) = who(&mut client, &self.principal).await?;
@@ -177,9 +177,11 @@ impl WhoCan {
 
 /// Lists what a principal may do: its actions on a resource, or the apps for an action
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  camgate what-can --principal alice --action im:RemoveUser\n  \
+#[command(
+    after_help = "Examples:\n  camgate what-can --principal alice --action im:RemoveUser\n  \
     camgate what-can --principal alice \
-    --resource qcs::im::uin/12345678:sdkappid/1400000001 --service im")]
+    --resource qcs::im::uin/12345678:sdkappid/1400000001 --service im"
+)]
 #[command(group = clap::ArgGroup::new("asked").required(true))]
 pub struct WhatCan {
     /// Who: a name, a uin, or `root`

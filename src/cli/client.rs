@@ -56,7 +56,7 @@ impl Client {
             authorization: AuthorizationServiceClient::new(channel.clone()),
             administration: AdministrationServiceClient::new(channel.clone()),
             watch: WatchServiceClient::new(channel),
-            owner: settings.owner,
+            owner: settings.account,
         })
     }
 

@@ -18,7 +18,6 @@ pub fn check(decision: &proto::Decision) -> Answer {
 pub fn explanation(response: &proto::ExplainResponse) -> Answer {
     let decision = response.decision.clone().unwrap_or_default();
     let mut lines = decision_text(&decision);
-    lines.extend(response.summary.iter().cloned());
     for trace in &response.traces {
         lines.push(String::new());
         let resource = if trace.resource.is_empty() { "*" } else { trace.resource.as_str() };

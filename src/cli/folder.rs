@@ -134,8 +134,11 @@ fn shown(response: &proto::ApplyAccountResponse, nothing: &str) -> Answer {
     for change in &response.decision_changes {
         let (before, after) = (view::outcome(change.before), view::outcome(change.after));
         let expected = view::outcome(change.expected);
-        let expected_text =
-            if change.expected == change.after { String::new() } else { format!(", expected {expected}") };
+        let expected_text = if change.expected == change.after {
+            String::new()
+        } else {
+            format!(", expected {expected}")
+        };
         lines.push(format!(
             "  {}: {} {} on {}: {before} becomes {after}{expected_text}",
             change.case_name, change.principal, change.action, change.resource,

@@ -23,17 +23,18 @@ pub struct ScopeArgs {
     /// A catalog file of a service of your own; may be given several times
     #[arg(long, value_name = "FILE")]
     pub catalog: Vec<PathBuf>,
-    /// The root account that the policies are for, so that foreign resources are found
-    #[arg(long, value_name = "UIN", requires = "app_id")]
-    pub account: Option<u64>,
-    /// The APPID of that account
-    #[arg(long, value_name = "N", requires = "account")]
+    /// The APPID of the account given by `--account`; with both, foreign resources are found
+    #[arg(long, value_name = "N")]
     pub app_id: Option<u64>,
 }
 
 impl ScopeArgs {
-    fn owner(&self) -> Option<Owner> {
-        Some(Owner { uin: self.account?, app_id: self.app_id? })
+    fn owner(&self, account: u64) -> Result<Option<Owner>, CliError> {
+        match (account, self.app_id) {
+            (0, Some(_)) => Err(CliError::Usage("`--app-id` needs `--account UIN`".to_owned())),
+            (_, None) => Ok(None),
+            (uin, Some(app_id)) => Ok(Some(Owner { uin, app_id })),
+        }
     }
 }
 
@@ -70,9 +71,9 @@ impl Lint {
     ///
     /// # Errors
     /// When a file or a catalog cannot be read.
-    pub fn run(&self) -> Result<Answer, CliError> {
+    pub fn run(&self, account: u64) -> Result<Answer, CliError> {
         let catalog = load_catalog(&self.scope.catalog)?;
-        let owner = self.scope.owner();
+        let owner = self.scope.owner(account)?;
         let scope = Scope { vocabulary: &catalog, owner, kind: DocumentKind::Identity };
         let (mut texts, mut files) = (Vec::new(), Vec::new());
         let (mut errors, mut others) = (0_usize, 0_usize);

@@ -30,7 +30,7 @@ fn merge_reads_types_from_the_environment() {
         &[
             ("CAMGATE_POLICIES", "a/*.json,策略/*.json"),
             ("CAMGATE_DEV", "true"),
-            ("CAMGATE_OWNER", "12345678"),
+            ("CAMGATE_ACCOUNT", "12345678"),
             ("CAMGATE_DEV_SECRET_ID", "x"),
         ],
         vec![],
@@ -38,7 +38,7 @@ fn merge_reads_types_from_the_environment() {
     .unwrap();
     assert_eq!(settings.policies, ["a/*.json", "策略/*.json"]);
     assert!(settings.dev);
-    assert_eq!(settings.owner, 12_345_678);
+    assert_eq!(settings.account, 12_345_678);
     assert_eq!(settings.ignored, ["CAMGATE_DEV_SECRET_ID"]);
 }
 

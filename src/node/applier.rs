@@ -163,8 +163,7 @@ async fn apply_to_account(
     match records::apply_all(owner_uin, &mut state, mutations) {
         Ok(()) => {
             let shared = node.shared.load_full();
-            let view =
-                build_view(Arc::new(state), revision, revision, &shared, Some(&old));
+            let view = build_view(Arc::new(state), revision, revision, &shared, Some(&old));
             match view {
                 Some(view) => guard.publish(Arc::new(view)),
                 None => node.cells.retire(guard),

@@ -80,8 +80,10 @@ pub enum NodeError {
     #[error("the revision token is from another store: drop it and read again")]
     ForeignToken,
     /// Not a page token of this list.
-    #[error("`{token}` is no page token of this list: pass `next_page_token` unchanged, with the \
-             same request")]
+    #[error(
+        "`{token}` is no page token of this list: pass `next_page_token` unchanged, with the \
+             same request"
+    )]
     BadPageToken {
         /// The text given, shortened.
         token: String,

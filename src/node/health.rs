@@ -95,8 +95,7 @@ impl Health {
         let lines = |map: &BTreeMap<String, String>| {
             map.iter().map(|(place, problem)| format!("{place}: {problem}")).collect()
         };
-        let next =
-            Readiness { problems: lines(&inner.problems), reports: lines(&inner.reports) };
+        let next = Readiness { problems: lines(&inner.problems), reports: lines(&inner.reports) };
         self.readiness.send_replace(next);
     }
 }

@@ -97,8 +97,7 @@ impl Node {
 
     async fn read_account(&self, owner_uin: u64) -> Result<Option<AccountView>, NodeError> {
         let applied = self.applied_revision();
-        let (entries, as_of) =
-            self.store.read_prefix(&records::account_prefix(owner_uin)).await?;
+        let (entries, as_of) = self.store.read_prefix(&records::account_prefix(owner_uin)).await?;
         if as_of < applied {
             // The contract excludes it; an engine that breaks it must not make answers go back.
             let detail = format!("a read at {as_of} came after revision {applied} was applied");

@@ -101,7 +101,8 @@ impl Node {
         let seen = digest(&found);
         if !self.must_record(last_seen.as_deref(), &seen) {
             let is_recorded = self.shared().digest.as_deref() == Some(seen.as_str());
-            let differs = "the policy files of this node are not the ones on record: make them equal";
+            let differs =
+                "the policy files of this node are not the ones on record: make them equal";
             return self.health.set_preset_problem((!is_recorded).then(|| differs.to_owned()));
         }
         match self.record_policy_files(&found).await {

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Node;
 use super::clock::new_decision_id;
 use super::error::NodeError;
 use super::view::AccountView;
-use super::Node;
 use crate::directory::UinEntry;
 use crate::engine::{
     CompiledPolicy, Decision, Explanation, NoTrace, Reason, Request, RequestParts, Resource,

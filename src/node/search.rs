@@ -3,12 +3,10 @@
 //! Each takes one view and lets the engine decide every candidate. It must never list what a check
 //! would deny.
 
+use super::Node;
 use super::error::NodeError;
 use super::query::{BatchQuery, CheckQuery, Place};
-use super::Node;
-use crate::engine::{
-    Page, Resource, list_actions, list_principals, list_resources,
-};
+use crate::engine::{Page, Resource, list_actions, list_principals, list_resources};
 use crate::lang::action::ActionName;
 use crate::lang::condition::Context;
 use crate::store::Revision;
@@ -113,8 +111,7 @@ impl Node {
         let Some(action) = self.any_action(service.as_deref()) else {
             return Ok(Found::nothing(place.owner_uin, place.revision));
         };
-        let query =
-            CheckQuery { uin, owner_uin, action, resource, context, accepts_filter: true };
+        let query = CheckQuery { uin, owner_uin, action, resource, context, accepts_filter: true };
         let request = self.request(&place.view, query, Vec::new()).await?;
         let mut after = after;
         let mut items = Vec::new();
@@ -124,8 +121,7 @@ impl Node {
         if let Some(service) = &service {
             after = after.or_else(|| self.last_before(service));
         }
-        let page =
-            list_actions(&place.view.snapshot, request.parts(), after.as_ref(), limit)?;
+        let page = list_actions(&place.view.snapshot, request.parts(), after.as_ref(), limit)?;
         let mut next = page.next;
         for action in page.items {
             if is_wanted(&action) {

@@ -84,15 +84,7 @@ impl Node {
         let watch = self.store.watch(now).await.map_err(compacted)?;
         // Without a first event the watcher already knows everything up to `after`.
         let told = if first.is_some() { now } else { after.unwrap_or(now) };
-        Ok(AccountWatch {
-            node: Arc::clone(self),
-            owner_uin,
-            state,
-            watch,
-            seen: now,
-            told,
-            first,
-        })
+        Ok(AccountWatch { node: Arc::clone(self), owner_uin, state, watch, seen: now, told, first })
     }
 
     /// The records of an account that changed after one revision and up to another.

@@ -12,7 +12,9 @@ use super::records;
 use super::requests::{RequestId, RequestIndex};
 use super::view::AccountView;
 use super::{Node, Shared};
-use crate::directory::{AccountState, Change, Env, GlobalKey, Globals, Record, RecordKey, UnixMillis};
+use crate::directory::{
+    AccountState, Change, Env, GlobalKey, Globals, Record, RecordKey, UnixMillis,
+};
 use crate::store::{Commit, Revision, StoreError};
 
 /// Most uins in a row that may be taken when one is allotted.
@@ -96,8 +98,7 @@ impl Node {
     ) -> Result<Written, NodeError> {
         let cell = self.cells.find_or_add(owner_uin);
         let _turn = cell.write_turn.lock().await;
-        let _allotting =
-            if job.allot_uin { Some(self.allot_turn.lock().await) } else { None };
+        let _allotting = if job.allot_uin { Some(self.allot_turn.lock().await) } else { None };
         // A token from another node may be ahead of this one.
         self.wait_at_least(options.if_revision).await?;
         let attempts = self.settings.commit_attempts_max.max(1);

@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn a_long_file_is_a_fault_of_that_file_alone() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("long.json"), vec![b' '; POLICY_FILE_BYTES_MAX + 1]).unwrap();
+        std::fs::write(dir.path().join("long.json"), vec![b' '; POLICY_FILE_BYTES_MAX + 1])
+            .unwrap();
         std::fs::write(dir.path().join("ok.json"), vec![b' '; POLICY_FILE_BYTES_MAX]).unwrap();
         let found = find(&pattern(dir.path(), "*.json")).unwrap();
         assert!(found[0].content.as_ref().unwrap_err().contains("65536"));
@@ -163,7 +164,10 @@ mod tests {
     #[test]
     fn faults_of_the_list_are_told() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(find(&pattern(dir.path(), "a**b")), Err(PolicyFilesError::Pattern { .. })));
+        assert!(matches!(
+            find(&pattern(dir.path(), "a**b")),
+            Err(PolicyFilesError::Pattern { .. })
+        ));
         for number in 0..=POLICY_FILES_MAX {
             std::fs::write(dir.path().join(format!("{number}.json")), "x").unwrap();
         }

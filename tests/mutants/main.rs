@@ -15,8 +15,15 @@ use serde::Deserialize;
 
 /// What is needed to build and test floors 0 and 1.
 const COPIED: [&str; 9] = [
-    "Cargo.toml", "Cargo.lock", "clippy.toml", "rust-toolchain.toml", "docs", "policies", "proto",
-    "src", "tests",
+    "Cargo.toml",
+    "Cargo.lock",
+    "clippy.toml",
+    "rust-toolchain.toml",
+    "docs",
+    "policies",
+    "proto",
+    "src",
+    "tests",
 ];
 
 #[derive(Deserialize)]
