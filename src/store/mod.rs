@@ -11,6 +11,7 @@ mod contract;
 mod error;
 pub mod key;
 mod memory;
+pub mod policy_files;
 mod proto;
 pub mod record;
 mod sled;
