@@ -111,7 +111,8 @@ async fn get_account(client: &mut Client) -> Result<Answer, CliError> {
     let response = client.administration.get_account(request).await?.into_inner();
     let account = response.account.ok_or_else(|| missing("account"))?;
     let text = format!(
-        "account {} (APPID {})\n{} sub-accounts, {} groups, {} custom policies, {} apps\nrevision {}",
+        "account {} (APPID {})\n{} sub-accounts, {} groups, {} custom policies, {} apps\n\
+         revision {}",
         account.owner_uin,
         account.app_id,
         response.sub_accounts,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::answer::CliError;
 use crate::catalog::Catalog;
 use crate::lang::limits::POLICY_BYTES_MAX;
+use crate::store::policy_files::{self, PolicyFilesError};
 
 /// Longest catalog file, in bytes; the largest that ships has a twentieth of it.
 const CATALOG_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -119,20 +120,14 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, CliError> {
     if path.is_file() || !pattern.contains(['*', '?', '[']) {
         return Ok(vec![path]);
     }
-    let paths = glob::glob(pattern)
-        .map_err(|error| CliError::Usage(format!("bad path pattern `{pattern}`: {error}")))?;
-    let mut files = Vec::new();
-    for path in paths {
-        let path = path.map_err(|error| {
-            CliError::CannotTell(format!("cannot read `{}`: {error}", error.path().display()))
-        })?;
-        if path.is_file() {
-            files.push(path);
+    let files = policy_files::expand(pattern).map_err(|error| match error {
+        PolicyFilesError::Pattern { .. } => CliError::Usage(error.to_string()),
+        PolicyFilesError::Folder { .. } | PolicyFilesError::TooMany { .. } => {
+            CliError::CannotTell(error.to_string())
         }
-    }
+    })?;
     if files.is_empty() {
         return Err(CliError::CannotTell(format!("no file matches `{pattern}`")));
     }
-    files.sort();
     Ok(files)
 }

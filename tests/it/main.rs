@@ -2,6 +2,8 @@
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
+#[cfg(feature = "server")]
+mod golden;
 mod lang_props;
 mod rules;
 #[cfg(feature = "server")]

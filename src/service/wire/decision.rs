@@ -215,7 +215,8 @@ fn summary(explained: &Explained) -> Vec<String> {
                     format!("{} is false: the request has {seen}", condition_text(failure))
                 }
             };
-            lines.push(format!("  {} {} statement {}: {what}", trace.effect, name, trace.statement));
+            let (effect, at) = (&trace.effect, trace.statement);
+            lines.push(format!("  {effect} {name} statement {at}: {what}"));
         }
     }
     lines
