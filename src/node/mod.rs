@@ -1,1 +1,206 @@
-//! The node floor.
+//! The running node (floor 3): applies changes to snapshots, answers queries, waits for revisions.
+//!
+//! The one place where language, engine, directory and store meet. Reads take one immutable view of
+//! an account and never wait for writers; writes commit under a precondition on the account's head
+//! and return when the change is visible here. It must never know a protocol, and never turn a
+//! failure into an ALLOW: what cannot be read is an error.
+
+mod applier;
+mod cells;
+mod clock;
+mod error;
+mod health;
+mod index;
+mod load;
+mod presets;
+mod query;
+mod records;
+mod requests;
+mod search;
+mod settings;
+mod simulate;
+mod token;
+mod view;
+mod watch;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, watch as watch_channel};
+
+pub use clock::{Clock, SystemClock};
+pub use error::NodeError;
+pub use health::Readiness;
+pub use presets::{PolicyFiles, Shared};
+pub use query::{Answer, BatchQuery, CheckQuery, Explained};
+pub use requests::RequestId;
+pub use search::{ActionSearch, Found, PrincipalSearch, ResourceSearch};
+pub use settings::NodeSettings;
+pub use simulate::{InlinePolicy, SimulateQuery, Simulated};
+pub use token::Tokens;
+pub use view::AccountView;
+pub use watch::{AccountEvent, AccountWatch};
+pub use write::{JobInput, Prepared, WriteJob, WriteOptions, Written};
+
+pub(crate) use error::shorten;
+pub(crate) use requests::REQUEST_ID_BYTES_MAX;
+pub(crate) use token::hash_digits;
+
+use crate::catalog::Catalog;
+use crate::store::{Revision, Store};
+use cells::Cells;
+use health::Health;
+use index::GlobalIndex;
+
+/// One running node over one store.
+#[derive(Debug)]
+pub struct Node {
+    store: Arc<dyn Store>,
+    catalog: Arc<Catalog>,
+    clock: Arc<dyn Clock>,
+    settings: NodeSettings,
+    tokens: Tokens,
+    cells: Cells,
+    index: GlobalIndex,
+    /// Presets and general policies, compiled.
+    shared: ArcSwap<Shared>,
+    /// Everything up to this revision is in what is loaded.
+    applied: watch_channel::Sender<Revision>,
+    health: Health,
+    stopping: watch_channel::Sender<bool>,
+    /// Held while a uin is allotted, so that writes of this node do not race for one.
+    allot_turn: Mutex<()>,
+    /// Held while the operator's files are compared with the records: the digest of the files that
+    /// were recorded last.
+    presets_turn: Mutex<Option<String>>,
+}
+
+impl Node {
+    /// Starts a node: names the store on first use, reads the presets, and follows its changes.
+    /// `files` finds the operator's own presets; they are looked at once before this returns.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`] when the store cannot be read, [`NodeError::Record`] when the presets
+    /// in it cannot. Faults of the operator's files only make the node not ready.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        catalog: Arc<Catalog>,
+        clock: Arc<dyn Clock>,
+        files: Option<PolicyFiles>,
+        settings: NodeSettings,
+    ) -> Result<Arc<Self>, NodeError> {
+        let tokens = Tokens::new(&load::store_id(&*store).await?);
+        // The watch first: what changes while the presets are read is then applied again.
+        let head = store.head().await?;
+        let watch = store.watch(head).await?;
+        let shared = load::read_shared(&*store, &catalog).await?;
+        let node = Arc::new(Self {
+            cells: Cells::new(settings.accounts_loaded_max),
+            index: GlobalIndex::new(settings.global_entries_max),
+            shared: ArcSwap::from_pointee(shared),
+            applied: watch_channel::Sender::new(head),
+            health: Health::new(),
+            stopping: watch_channel::Sender::new(false),
+            allot_turn: Mutex::new(()),
+            presets_turn: Mutex::new(None),
+            store,
+            catalog,
+            clock,
+            settings,
+            tokens,
+        });
+        tokio::spawn(applier::run(Arc::clone(&node), watch));
+        if let Some(files) = files {
+            node.check_policy_files(&files).await;
+            tokio::spawn(presets::poll(Arc::clone(&node), files));
+        }
+        Ok(node)
+    }
+
+    /// Ends the background tasks. Requests that wait for changes fail from now on.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Whether [`Node::stop`] was called; a receiver that changes once.
+    #[must_use]
+    pub fn stopping(&self) -> watch_channel::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// What the node says about itself, as it changes.
+    #[must_use]
+    pub fn readiness(&self) -> watch_channel::Receiver<Readiness> {
+        self.health.subscribe()
+    }
+
+    /// The catalog of this node.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The numbers this node runs with.
+    #[must_use]
+    pub fn settings(&self) -> &NodeSettings {
+        &self.settings
+    }
+
+    /// Presets and general policies as they are now.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Shared> {
+        self.shared.load_full()
+    }
+
+    /// The token of a revision.
+    #[must_use]
+    pub fn token(&self, revision: Revision) -> String {
+        self.tokens.write(revision)
+    }
+
+    /// The revision of a token; none for the empty text.
+    ///
+    /// # Errors
+    /// As [`Tokens::read`].
+    pub fn read_token(&self, token: &str) -> Result<Option<Revision>, NodeError> {
+        if token.is_empty() { Ok(None) } else { self.tokens.read(token).map(Some) }
+    }
+
+    /// Everything up to this revision is visible here.
+    #[must_use]
+    pub fn applied_revision(&self) -> Revision {
+        *self.applied.borrow()
+    }
+
+    /// How many accounts are in memory.
+    #[must_use]
+    pub fn loaded_accounts(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Waits until everything up to the revision is visible here.
+    ///
+    /// # Errors
+    /// [`NodeError::NotYet`] after the wait of the settings.
+    pub async fn wait_at_least(&self, revision: Option<Revision>) -> Result<(), NodeError> {
+        let Some(wanted) = revision else { return Ok(()) };
+        let waited_ms = self.settings.at_least_wait_ms;
+        if self.wait_applied(wanted, waited_ms).await {
+            return Ok(());
+        }
+        let applied = self.applied_revision().0;
+        Err(NodeError::NotYet { wanted: wanted.0, applied, waited_ms })
+    }
+
+    /// Whether the revision was applied within the time.
+    async fn wait_applied(&self, wanted: Revision, wait_ms: u64) -> bool {
+        let mut applied = self.applied.subscribe();
+        if *applied.borrow() >= wanted {
+            return true;
+        }
+        let reached = applied.wait_for(|applied| *applied >= wanted);
+        matches!(tokio::time::timeout(Duration::from_millis(wait_ms), reached).await, Ok(Ok(_)))
+    }
+}

@@ -12,6 +12,8 @@ mod documents;
 #[cfg(feature = "server")]
 mod examples;
 mod hostile;
+#[cfg(feature = "server")]
+mod golden;
 mod lang_props;
 mod rules;
 #[cfg(feature = "server")]

@@ -1,0 +1,197 @@
+//! Why the node refuses or cannot answer: one enum, which `service/status.rs` turns into codes.
+//!
+//! A deny is no error. It must never carry a stored value or a secret.
+
+use crate::catalog::CatalogError;
+use crate::directory::DirectoryError;
+use crate::engine::{RequestFault, SearchFault};
+use crate::lang::action::ActionFault;
+use crate::lang::condition::ContextFault;
+use crate::lang::diagnostic::Diagnostic;
+use crate::lang::resource::ResourceFault;
+use crate::store::StoreError;
+
+/// Why a node could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A field of the request is missing, too large or of the wrong shape.
+    #[error("field `{field}` {problem}")]
+    BadField {
+        /// Path of the field in the request.
+        field: String,
+        /// What is wrong and what was expected.
+        problem: String,
+    },
+    /// More of something than a request may have.
+    #[error("field `{field}` has {actual} {unit}, the limit is {limit}: split the request")]
+    OverLimit {
+        /// Path of the field in the request.
+        field: String,
+        /// What is counted.
+        unit: &'static str,
+        /// The greatest accepted number.
+        limit: usize,
+        /// The number found.
+        actual: usize,
+    },
+    /// The request's action is no action name.
+    #[error("action `{action}` {fault}: write `service:Name`, e.g. `im:DescribeConfInfo`")]
+    Action {
+        /// The text given, shortened.
+        action: String,
+        /// What is wrong with it.
+        fault: ActionFault,
+    },
+    /// The request's resource is no resource name.
+    #[error(
+        "resource `{resource}` {fault}: write `*` or six segments, \
+         e.g. `qcs::im::uin/12345678:sdkappid/1400000001`"
+    )]
+    Resource {
+        /// The text given, shortened.
+        resource: String,
+        /// What is wrong with it.
+        fault: ResourceFault,
+    },
+    /// The request's context is refused.
+    #[error("{0}")]
+    Context(#[from] ContextFault),
+    /// The request is refused before it is decided (rules D-15, D-18, F-01).
+    #[error("{0}")]
+    Request(#[from] RequestFault),
+    /// A search is refused.
+    #[error("{0}")]
+    Search(#[from] SearchFault),
+    /// A uin that belongs to several accounts was given without an owner.
+    #[error("uin {uin} acts in several accounts: set `owner_uin` to one of {}", join(.owners))]
+    AmbiguousPrincipal {
+        /// The uin.
+        uin: u64,
+        /// The accounts it may mean.
+        owners: Vec<u64>,
+    },
+    /// Not a revision token.
+    #[error("`{token}` is no revision token: pass one that camgate returned, unchanged")]
+    BadToken {
+        /// The text given, shortened.
+        token: String,
+    },
+    /// A token of another store.
+    #[error("the revision token is from another store: drop it and read again")]
+    ForeignToken,
+    /// Not a page token of this list.
+    #[error(
+        "`{token}` is no page token of this list: pass `next_page_token` unchanged, with the \
+             same request"
+    )]
+    BadPageToken {
+        /// The text given, shortened.
+        token: String,
+    },
+    /// Not yet at the revision asked for.
+    #[error(
+        "this node is at revision {applied}, not yet at {wanted} after {waited_ms} ms: try again"
+    )]
+    NotYet {
+        /// The revision asked for.
+        wanted: u64,
+        /// The revision applied here.
+        applied: u64,
+        /// How long it waited.
+        waited_ms: u64,
+    },
+    /// The change is durable, but this node does not show it yet.
+    #[error(
+        "the change is stored at revision {revision} but is not visible here after {waited_ms} ms: \
+         do not repeat it, read with `at_least`"
+    )]
+    NotVisible {
+        /// The revision of the change.
+        revision: u64,
+        /// How long it waited.
+        waited_ms: u64,
+    },
+    /// The account changed after the token of `if_revision`.
+    #[error("account {owner_uin} changed after the revision given: read it again and retry")]
+    Changed {
+        /// The account.
+        owner_uin: u64,
+    },
+    /// Others kept changing the account.
+    #[error("account {owner_uin} was changed by others {attempts} times in a row: retry")]
+    Contended {
+        /// The account.
+        owner_uin: u64,
+        /// How often the write was tried.
+        attempts: u32,
+    },
+    /// The request id was used for another request.
+    #[error("request id `{request_id}` was used for a different request: use a new one")]
+    RequestIdReused {
+        /// The id.
+        request_id: String,
+    },
+    /// There is no such account.
+    #[error("account {owner_uin} does not exist: create it first")]
+    NoAccount {
+        /// The account.
+        owner_uin: u64,
+    },
+    /// There is no such thing in the account.
+    #[error("{noun} `{name}` does not exist in account {owner_uin}")]
+    NotFound {
+        /// What kind of thing.
+        noun: &'static str,
+        /// Its id or name as given.
+        name: String,
+        /// The account.
+        owner_uin: u64,
+    },
+    /// A policy text was refused.
+    #[error("policy `{name}` has {} findings; the first: {}", .findings.len(), first(.findings))]
+    Policy {
+        /// The name it was given under.
+        name: String,
+        /// All findings, in document order.
+        findings: Vec<Diagnostic>,
+    },
+    /// The directory refused a command.
+    #[error("{0}")]
+    Directory(#[from] DirectoryError),
+    /// The store refused or failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// A catalog file was refused.
+    #[error("{0}")]
+    Catalog(#[from] CatalogError),
+    /// A stored record cannot be read.
+    #[error("stored record `{key}` cannot be read: {problem}")]
+    Record {
+        /// Its key, printable.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A watch asked for changes that are no longer kept.
+    #[error("changes after the token are no longer kept: begin again without `after`")]
+    Compacted,
+    /// The node is stopping.
+    #[error("this node is stopping: ask another one")]
+    Stopping,
+    /// A fault of the program.
+    #[error("{0}")]
+    Internal(String),
+}
+
+fn join(owners: &[u64]) -> String {
+    owners.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn first(findings: &[Diagnostic]) -> String {
+    findings.first().map(ToString::to_string).unwrap_or_default()
+}
+
+/// A user's text for a message: at most 128 characters of it.
+pub(crate) fn shorten(text: &str) -> String {
+    text.chars().take(128).collect()
+}

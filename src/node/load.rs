@@ -1,0 +1,112 @@
+//! Loading: from stored records to views, under the cell's lock.
+//!
+//! A cell is in the map and locked before its records are read, and the applier takes the same
+//! lock, so no change can fall between the two: what the read does not hold comes later and is
+//! applied. What cannot be read is an error and leaves no cell behind.
+
+use std::sync::Arc;
+
+use super::Node;
+use super::cells::CellState;
+use super::clock::new_store_id;
+use super::error::NodeError;
+use super::presets::Shared;
+use super::records;
+use super::view::{AccountView, build_view};
+use crate::catalog::Catalog;
+use crate::store::{Commit, Store, StoreError};
+
+/// The store's id; makes one on first use.
+pub(super) async fn store_id(store: &dyn Store) -> Result<String, NodeError> {
+    let key = records::store_id_key();
+    loop {
+        if let (Some(entry), _) = store.read(&key).await? {
+            return String::from_utf8(entry.value).map_err(|_| NodeError::Record {
+                key: "store id".to_owned(),
+                problem: "it is no text".to_owned(),
+            });
+        }
+        let commit = Commit::new().require_absent(key.clone()).put(key.clone(), new_store_id());
+        match store.commit(commit).await {
+            // Another node may have been first: its id counts.
+            Ok(_) | Err(StoreError::Conflict { .. }) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+}
+
+/// The presets as recorded, with what ships.
+pub(super) async fn read_shared(
+    store: &dyn Store,
+    catalog: &Arc<Catalog>,
+) -> Result<Shared, NodeError> {
+    let (entries, _) = store.read_prefix(&records::presets_prefix()).await?;
+    let recorded = records::decode_presets(&entries)?;
+    Ok(Shared::new(&recorded.presets, recorded.digest, catalog))
+}
+
+impl Node {
+    /// The account as it is here; none when it does not exist. Loads it when needed, and waits for
+    /// nothing when it is loaded.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`] or [`NodeError::Record`]; never a partial account.
+    pub async fn view(&self, owner_uin: u64) -> Result<Option<Arc<AccountView>>, NodeError> {
+        loop {
+            let cell = self.cells.find_or_add(owner_uin);
+            if let Some(view) = cell.view() {
+                return Ok(Some(view));
+            }
+            let mut guard = cell.lock().await;
+            match guard.state() {
+                CellState::Loaded(loaded) => return Ok(Some(Arc::clone(&loaded.view))),
+                CellState::Retired => {}
+                CellState::Empty => {
+                    return match self.read_account(owner_uin).await {
+                        Ok(Some(view)) => {
+                            let view = Arc::new(view);
+                            guard.publish(Arc::clone(&view));
+                            drop(guard);
+                            self.cells.evict(owner_uin);
+                            let place = format!("account {owner_uin}");
+                            self.health.set_record_problem(&place, None);
+                            Ok(Some(view))
+                        }
+                        Ok(None) => {
+                            // Asking about accounts that do not exist must not fill the memory.
+                            self.cells.retire(guard);
+                            Ok(None)
+                        }
+                        Err(problem) => {
+                            self.cells.retire(guard);
+                            Err(problem)
+                        }
+                    };
+                }
+            }
+        }
+    }
+
+    /// The account, which must exist.
+    ///
+    /// # Errors
+    /// As [`Node::view`], and [`NodeError::NoAccount`].
+    pub async fn existing_view(&self, owner_uin: u64) -> Result<Arc<AccountView>, NodeError> {
+        self.view(owner_uin).await?.ok_or(NodeError::NoAccount { owner_uin })
+    }
+
+    async fn read_account(&self, owner_uin: u64) -> Result<Option<AccountView>, NodeError> {
+        let applied = self.applied_revision();
+        let (entries, as_of) = self.store.read_prefix(&records::account_prefix(owner_uin)).await?;
+        if as_of < applied {
+            // The contract excludes it; an engine that breaks it must not make answers go back.
+            let detail = format!("a read at {as_of} came after revision {applied} was applied");
+            return Err(StoreError::Unavailable { detail }.into());
+        }
+        let Some((state, last_change)) = records::decode_account(owner_uin, &entries)? else {
+            return Ok(None);
+        };
+        let shared = self.shared.load_full();
+        Ok(build_view(Arc::new(state), as_of, last_change, &shared, None))
+    }
+}

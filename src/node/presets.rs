@@ -1,0 +1,236 @@
+//! Presets on a running node: what ships, what the operator's files say, and what is recorded.
+//!
+//! The files of this node are compared with the records at start and whenever they change; what is
+//! new is committed, and every node takes it from there. A node whose files differ from what is
+//! recorded says that it is not ready. It must never put a file in force that is not recorded.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::error::NodeError;
+use super::records::{self, Place};
+use super::{Node, load};
+use crate::catalog::Catalog;
+use crate::directory::{
+    OperatorFile, OperatorPreset, OperatorUpdate, PolicyId, Presets, digest,
+    operator_presets_update,
+};
+use crate::engine::World;
+use crate::store::{Commit, Entry, StoreError, policy_files};
+
+/// How often the records are tried when other nodes write them too.
+const RECORD_ATTEMPTS_MAX: u32 = 16;
+
+/// Where the operator's own presets are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFiles {
+    /// Path patterns, as of the crate `glob`.
+    pub patterns: Vec<String>,
+}
+
+/// What all accounts have in common, at one moment.
+#[derive(Debug)]
+pub struct Shared {
+    /// Presets, the operator's among them.
+    pub presets: Presets,
+    /// The same, compiled.
+    pub world: Arc<World>,
+    /// The digest of the operator's files as recorded; none when there never were any.
+    pub digest: Option<String>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        operator: &[OperatorPreset],
+        digest: Option<String>,
+        catalog: &Arc<Catalog>,
+    ) -> Self {
+        let presets = Presets::new(operator);
+        let (general, shared) = (presets.general_input(), presets.shared_input());
+        let world = Arc::new(World::new(Arc::clone(catalog), general, shared));
+        Self { presets, world, digest }
+    }
+}
+
+/// The presets' records.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    pub(super) presets: Vec<OperatorPreset>,
+    pub(super) digest: Option<String>,
+    /// Of the digest's record.
+    pub(super) digest_entry: Option<Entry>,
+}
+
+/// Looks at the files again and again until the node stops.
+pub(super) async fn poll(node: Arc<Node>, files: PolicyFiles) {
+    let mut stopping = node.stopping.subscribe();
+    let pause = Duration::from_millis(node.settings.policies_poll_ms.max(1));
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stopping.wait_for(|is_stopping| *is_stopping) => return,
+        }
+        node.check_policy_files(&files).await;
+    }
+}
+
+impl Node {
+    /// Compares the operator's files with the records now, records what is new, and returns when it
+    /// is in force here. Faults are reported by [`Node::readiness`].
+    pub async fn check_policy_files(&self, files: &PolicyFiles) {
+        let mut last_seen = self.presets_turn.lock().await;
+        let patterns = files.patterns.clone();
+        let found = tokio::task::spawn_blocking(move || policy_files::find(&patterns)).await;
+        let found = match found {
+            Ok(Ok(found)) => found,
+            Ok(Err(fault)) => {
+                warn!(%fault, "the operator's policy files cannot be found");
+                return self.health.set_preset_problem(Some(fault.to_string()));
+            }
+            Err(fault) => {
+                return self.health.set_preset_problem(Some(format!("looking failed: {fault}")));
+            }
+        };
+        let found: Vec<OperatorFile> = found
+            .into_iter()
+            .map(|file| OperatorFile { name: file.stem, content: file.content })
+            .collect();
+        let seen = digest(&found);
+        if !self.must_record(last_seen.as_deref(), &seen) {
+            let is_recorded = self.shared().digest.as_deref() == Some(seen.as_str());
+            let differs =
+                "the policy files of this node are not the ones on record: make them equal";
+            return self.health.set_preset_problem((!is_recorded).then(|| differs.to_owned()));
+        }
+        match self.record_policy_files(&found).await {
+            Ok(()) => {
+                *last_seen = Some(seen);
+                self.health.set_preset_problem(None);
+            }
+            Err(problem) => {
+                error!(%problem, "the operator's policy files cannot be recorded");
+                self.health.set_preset_problem(Some(problem.to_string()));
+            }
+        }
+    }
+
+    /// Whether the files are this node's news. A node of a shared store that starts with other
+    /// files than recorded cannot tell whose are right; files that change under it are meant.
+    fn must_record(&self, last_seen: Option<&str>, seen: &str) -> bool {
+        let shared = self.shared();
+        match (last_seen, shared.digest.as_deref()) {
+            (Some(last_seen), _) => last_seen != seen,
+            (None, Some(recorded)) => self.store.is_exclusive() || recorded == seen,
+            (None, None) => true,
+        }
+    }
+
+    async fn record_policy_files(&self, found: &[OperatorFile]) -> Result<(), NodeError> {
+        for _ in 0..RECORD_ATTEMPTS_MAX {
+            let (entries, _) = self.store.read_prefix(&records::presets_prefix()).await?;
+            let recorded = records::decode_presets(&entries)?;
+            let attached = self.attached_presets(&recorded.presets, found).await?;
+            let is_attached = |id: PolicyId| attached.contains(&id);
+            let update =
+                operator_presets_update(&recorded.presets, found, &*self.catalog, is_attached);
+            self.report(&update);
+            if self.commit_presets(&recorded, &update).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable {
+            detail: "other nodes keep changing the operator's presets".to_owned(),
+        }
+        .into())
+    }
+
+    /// Commits what is new; false when another node was faster.
+    async fn commit_presets(
+        &self,
+        recorded: &Recorded,
+        update: &OperatorUpdate,
+    ) -> Result<bool, NodeError> {
+        let has_digest = recorded.digest.as_deref() == Some(update.digest.as_str());
+        if has_digest && update.records.is_empty() {
+            return Ok(true);
+        }
+        let key = records::presets_digest_key();
+        let mut commit = match &recorded.digest_entry {
+            Some(entry) => Commit::new().require_at(key.clone(), entry.revision),
+            None => Commit::new().require_absent(key.clone()),
+        };
+        for preset in &update.records {
+            let (key, value) = records::encode_preset(preset);
+            commit = commit.put(key, value);
+        }
+        commit = commit.put(key, records::encode_digest(&update.digest));
+        match self.store.commit(commit).await {
+            Ok(revision) => {
+                info!(presets = update.records.len(), %revision, "operator presets recorded");
+                let wait_ms = self.settings.visible_wait_ms;
+                if !self.wait_applied(revision, wait_ms).await {
+                    let waited_ms = wait_ms;
+                    return Err(NodeError::NotVisible { revision: revision.0, waited_ms });
+                }
+                Ok(true)
+            }
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn report(&self, update: &OperatorUpdate) {
+        let reports = update.problems.iter().map(|problem| {
+            let kept = if problem.is_kept { "; its last good content stays in force" } else { "" };
+            (problem.name.clone(), format!("{}{kept}", problem.message))
+        });
+        let reports: Vec<(String, String)> = reports.collect();
+        for (name, report) in &reports {
+            warn!(preset = name, report, "an operator preset is not in force as it stands");
+        }
+        self.health.set_preset_reports(reports);
+    }
+
+    /// The presets without a file that some account uses. Reads every account, so it is asked only
+    /// when a file is gone.
+    async fn attached_presets(
+        &self,
+        recorded: &[OperatorPreset],
+        found: &[OperatorFile],
+    ) -> Result<BTreeSet<PolicyId>, NodeError> {
+        let gone: Vec<PolicyId> = recorded
+            .iter()
+            .filter(|preset| !preset.is_withdrawn)
+            .filter(|preset| !found.iter().any(|file| file.name == preset.name))
+            .map(|preset| preset.id)
+            .collect();
+        let mut attached = BTreeSet::new();
+        if gone.is_empty() {
+            return Ok(attached);
+        }
+        let (entries, _) = self.store.read_prefix(&records::accounts_prefix()).await?;
+        let mut by_account: Vec<(u64, Vec<Entry>)> = Vec::new();
+        for entry in entries {
+            let Place::Account(owner_uin) = records::place(&entry.key) else { continue };
+            match by_account.last_mut() {
+                Some((last, entries)) if *last == owner_uin => entries.push(entry),
+                _ => by_account.push((owner_uin, vec![entry])),
+            }
+        }
+        for (owner_uin, entries) in by_account {
+            let Some((state, _)) = records::decode_account(owner_uin, &entries)? else { continue };
+            attached.extend(gone.iter().copied().filter(|id| state.uses_policy(*id)));
+        }
+        Ok(attached)
+    }
+
+    /// Takes the presets from the records.
+    pub(super) async fn reload_presets(&self) -> Result<(), NodeError> {
+        let shared = load::read_shared(&*self.store, &self.catalog).await?;
+        self.shared.store(Arc::new(shared));
+        Ok(())
+    }
+}

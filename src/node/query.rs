@@ -1,0 +1,269 @@
+//! Decisions: check, batch, explain.
+//!
+//! A query resolves who asks, takes one view of the account, adds the server's facts and lets the
+//! engine decide. It must never decide by itself, with one exception: who is nobody here is denied
+//! (rule D-12), because there is no account to ask.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Node;
+use super::clock::new_decision_id;
+use super::error::NodeError;
+use super::view::AccountView;
+use crate::directory::UinEntry;
+use crate::engine::{
+    CompiledPolicy, Decision, Explanation, NoTrace, Reason, Request, RequestParts, Resource,
+    decide, explain,
+};
+use crate::lang::action::ActionName;
+use crate::lang::condition::Context;
+use crate::store::Revision;
+
+/// One question, parsed.
+#[derive(Debug, Clone)]
+pub struct CheckQuery {
+    /// Who asks.
+    pub uin: u64,
+    /// In which account; none when the uin alone says it.
+    pub owner_uin: Option<u64>,
+    /// What they want to do.
+    pub action: ActionName,
+    /// On what.
+    pub resource: Resource,
+    /// The facts that conditions test.
+    pub context: Context,
+    /// Whether the caller applies filters (rule F-03).
+    pub accepts_filter: bool,
+}
+
+/// A decision with what the node knows about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What the engine answered.
+    pub decision: Decision,
+    /// The account it was decided in; 0 when nobody knows the principal.
+    pub owner_uin: u64,
+    /// The revision it was made at.
+    pub revision: Revision,
+    /// Unique.
+    pub decision_id: String,
+}
+
+/// A decision and how it came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The decision.
+    pub answer: Answer,
+    /// The engine's explanation; none when there is no account to explain.
+    pub explanation: Option<Explanation>,
+}
+
+/// The views that belong together: every account is looked at once.
+#[derive(Debug)]
+pub struct BatchQuery {
+    applied: Revision,
+    views: BTreeMap<u64, Option<Arc<AccountView>>>,
+}
+
+impl BatchQuery {
+    /// The newest revision that an answer so far was made at.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        let newest = self.views.values().flatten().map(|view| view.as_of).max();
+        newest.map_or(self.applied, |newest| newest.max(self.applied))
+    }
+}
+
+/// Where a principal acts.
+pub(super) struct Place {
+    pub(super) owner_uin: u64,
+    pub(super) view: Arc<AccountView>,
+    pub(super) revision: Revision,
+}
+
+impl Node {
+    /// Begins a group of questions that are answered at one revision of each account.
+    ///
+    /// # Errors
+    /// [`NodeError::NotYet`] when this node is not at `at_least` in time.
+    pub async fn begin(&self, at_least: Option<Revision>) -> Result<BatchQuery, NodeError> {
+        self.wait_at_least(at_least).await?;
+        Ok(BatchQuery { applied: self.applied_revision(), views: BTreeMap::new() })
+    }
+
+    /// Decides one question.
+    ///
+    /// # Errors
+    /// When the question is refused, or the account cannot be read. A deny is no error.
+    pub async fn check(
+        &self,
+        batch: &mut BatchQuery,
+        query: CheckQuery,
+    ) -> Result<Answer, NodeError> {
+        let (owner_uin, uin) = (query.owner_uin, query.uin);
+        match self.place(batch, uin, owner_uin).await? {
+            Ok(place) => {
+                let request = self.request(&place.view, query, Vec::new()).await?;
+                let decision = decide(&place.view.snapshot, &request, &mut NoTrace);
+                Ok(place.answer(decision))
+            }
+            Err(nobody) => {
+                self.refuse_bad(query)?;
+                Ok(nobody)
+            }
+        }
+    }
+
+    /// Decides one question and says how.
+    ///
+    /// # Errors
+    /// As [`Node::check`].
+    pub async fn explain(
+        &self,
+        batch: &mut BatchQuery,
+        query: CheckQuery,
+    ) -> Result<Explained, NodeError> {
+        let (owner_uin, uin) = (query.owner_uin, query.uin);
+        match self.place(batch, uin, owner_uin).await? {
+            Ok(place) => {
+                let request = self.request(&place.view, query, Vec::new()).await?;
+                let explanation = explain(&place.view.snapshot, &request);
+                let answer = place.answer(explanation.decision.clone());
+                Ok(Explained { answer, explanation: Some(explanation) })
+            }
+            Err(nobody) => {
+                self.refuse_bad(query)?;
+                Ok(Explained { answer: nobody, explanation: None })
+            }
+        }
+    }
+
+    /// The account in which a principal acts; the inner error is the answer to one whom nobody
+    /// knows (rule D-12).
+    pub(super) async fn place(
+        &self,
+        batch: &mut BatchQuery,
+        uin: u64,
+        owner_uin: Option<u64>,
+    ) -> Result<Result<Place, Answer>, NodeError> {
+        let owner_uin = match owner_uin {
+            Some(owner_uin) => owner_uin,
+            None => {
+                let entry = self.index.uin(&*self.store, uin).await?;
+                match owner_of(uin, entry.as_deref())? {
+                    Some(owner_uin) => owner_uin,
+                    None => return Ok(Err(nobody(0, batch.applied))),
+                }
+            }
+        };
+        let view = match batch.views.get(&owner_uin) {
+            Some(view) => view.clone(),
+            None => {
+                let view = self.view(owner_uin).await?;
+                batch.views.insert(owner_uin, view.clone());
+                view
+            }
+        };
+        Ok(match view {
+            Some(view) => {
+                let revision = view.as_of.max(batch.applied);
+                Ok(Place { owner_uin, view, revision })
+            }
+            None => Err(nobody(owner_uin, batch.applied)),
+        })
+    }
+
+    /// The engine's request, with the facts that the server adds.
+    pub(super) async fn request(
+        &self,
+        view: &AccountView,
+        query: CheckQuery,
+        session: Vec<Arc<CompiledPolicy>>,
+    ) -> Result<Request, NodeError> {
+        let registered_owner = self.registered_owner(view, &query.resource).await?;
+        let CheckQuery { uin, owner_uin: _, action, resource, context, accepts_filter } = query;
+        let parts = RequestParts {
+            principal: uin,
+            action,
+            resource,
+            context,
+            now: self.clock.now(),
+            session,
+            registered_owner,
+            accepts_filter,
+        };
+        Ok(Request::check(parts, &self.catalog)?)
+    }
+
+    /// A question that would be refused is refused also when nobody knows the principal.
+    fn refuse_bad(&self, query: CheckQuery) -> Result<(), NodeError> {
+        let CheckQuery { uin, owner_uin: _, action, resource, context, accepts_filter } = query;
+        let parts = RequestParts {
+            principal: uin,
+            action,
+            resource,
+            context,
+            now: self.clock.now(),
+            session: Vec::new(),
+            registered_owner: None,
+            accepts_filter,
+        };
+        Request::check(parts, &self.catalog)?;
+        Ok(())
+    }
+
+    /// The registered owner of the app that a resource names (rule D-08): the account's own apps
+    /// first, then the global index.
+    async fn registered_owner(
+        &self,
+        view: &AccountView,
+        resource: &Resource,
+    ) -> Result<Option<u64>, NodeError> {
+        let Resource::Name(name) = resource else { return Ok(None) };
+        let Some(sdkappid) = name.sdkappid() else { return Ok(None) };
+        if view.state.apps.contains_key(&sdkappid) {
+            return Ok(Some(view.snapshot.owner().uin));
+        }
+        let entry = self.index.app(&*self.store, sdkappid).await?;
+        Ok(entry.map(|entry| entry.owner_uin))
+    }
+}
+
+impl Place {
+    pub(super) fn answer(&self, decision: Decision) -> Answer {
+        Answer {
+            decision,
+            owner_uin: self.owner_uin,
+            revision: self.revision,
+            decision_id: new_decision_id(),
+        }
+    }
+}
+
+/// The account that a uin acts in when the question names none.
+fn owner_of(uin: u64, entry: Option<&UinEntry>) -> Result<Option<u64>, NodeError> {
+    let Some(entry) = entry else { return Ok(None) };
+    let root = entry.is_root.then_some(uin);
+    let mut owners: Vec<u64> = root.into_iter().chain(entry.owner_uins.iter().copied()).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    match owners.as_slice() {
+        [] => Ok(None),
+        [owner] => Ok(Some(*owner)),
+        _ => Err(NodeError::AmbiguousPrincipal { uin, owners }),
+    }
+}
+
+/// The answer to a principal in no account (rule D-12).
+fn nobody(owner_uin: u64, revision: Revision) -> Answer {
+    let decision = Decision {
+        outcome: Reason::UnknownPrincipal.outcome(),
+        reason: Reason::UnknownPrincipal,
+        determining: Vec::new(),
+        errors: Vec::new(),
+        filter: None,
+        notes: Vec::new(),
+    };
+    Answer { decision, owner_uin, revision, decision_id: new_decision_id() }
+}

@@ -1,0 +1,187 @@
+//! The node's border with the stored records: which key is whose, and the few records of its own.
+//!
+//! Records of accounts, indexes and presets are `store::record`'s; the node's own are the store's
+//! id and the answers to idempotent requests. A record that cannot be read is an error naming its
+//! key, never skipped.
+
+use super::error::NodeError;
+use super::presets::Recorded;
+use crate::directory::{
+    AccountState, AppEntry, Change, GlobalKey, OperatorPreset, Record, RecordKey, UinEntry,
+};
+use crate::store::key::{self, StoredKey};
+use crate::store::record::{self, RecordError, Stored};
+use crate::store::{Entry, Mutation, Revision};
+
+/// The first uin that is allotted; twelve digits, like the manual's examples.
+pub(super) const FIRST_ALLOTTED_UIN: u64 = 100_000_000_001;
+/// The key of the store's id.
+const STORE_ID: &[u8] = b"n/store-id";
+
+pub(super) use key::{account_prefix, done_request_key as request_key, global_key, head_key};
+pub(super) use record::{encode, encode_next_uin, mutation};
+
+/// Whose a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A record of an account.
+    Account(u64),
+    /// A record of a global index.
+    Global(GlobalKey),
+    /// The operator's presets.
+    Presets,
+    /// Nothing that readers depend on.
+    Other,
+}
+
+/// Whose a key is.
+pub(super) fn place(stored: &[u8]) -> Place {
+    if let Some(owner_uin) = key::owner_of(stored) {
+        return Place::Account(owner_uin);
+    }
+    match key::parse(stored) {
+        Some(StoredKey::Account { owner_uin, .. }) => Place::Account(owner_uin),
+        Some(StoredKey::Global(key)) => Place::Global(key),
+        Some(StoredKey::OperatorPreset(_) | StoredKey::OperatorDigest) => Place::Presets,
+        Some(StoredKey::NextUin | StoredKey::DoneRequest { .. }) | None => Place::Other,
+    }
+}
+
+/// Which record of its account a key is.
+pub(super) fn record_key(stored: &[u8]) -> Option<RecordKey> {
+    match key::parse(stored)? {
+        StoredKey::Account { record, .. } => Some(record),
+        StoredKey::Global(_)
+        | StoredKey::OperatorPreset(_)
+        | StoredKey::OperatorDigest
+        | StoredKey::NextUin
+        | StoredKey::DoneRequest { .. } => None,
+    }
+}
+
+pub(super) fn store_id_key() -> Vec<u8> {
+    STORE_ID.to_vec()
+}
+
+pub(super) fn next_uin_key() -> Vec<u8> {
+    key::NEXT_UIN.to_vec()
+}
+
+pub(super) fn accounts_prefix() -> Vec<u8> {
+    key::ACCOUNTS.to_vec()
+}
+
+/// The prefix of the presets and of their digest.
+pub(super) fn presets_prefix() -> Vec<u8> {
+    b"o".to_vec()
+}
+
+pub(super) fn presets_digest_key() -> Vec<u8> {
+    key::OPERATOR_DIGEST.to_vec()
+}
+
+/// The prefix of the idempotent requests of an account.
+pub(super) fn requests_prefix(owner_uin: u64) -> Vec<u8> {
+    key::done_request_key(owner_uin, "")
+}
+
+pub(super) fn encode_preset(preset: &OperatorPreset) -> (Vec<u8>, Vec<u8>) {
+    (key::operator_preset_key(&preset.name), record::encode_operator_preset(preset))
+}
+
+pub(super) fn encode_digest(digest: &str) -> Vec<u8> {
+    record::encode_operator_digest(digest)
+}
+
+fn unexpected(entry: &Entry) -> NodeError {
+    NodeError::Record {
+        key: String::from_utf8_lossy(&entry.key).escape_debug().to_string(),
+        problem: "it holds another kind of record than its key says".to_owned(),
+    }
+}
+
+pub(super) fn decode_uin(entry: &Entry) -> Result<UinEntry, NodeError> {
+    let Stored::Global(Record::UinEntry(found)) = record::decode(&entry.key, &entry.value)? else {
+        return Err(unexpected(entry));
+    };
+    Ok((*found).clone())
+}
+
+pub(super) fn decode_app(entry: &Entry) -> Result<AppEntry, NodeError> {
+    let Stored::Global(Record::AppEntry(found)) = record::decode(&entry.key, &entry.value)? else {
+        return Err(unexpected(entry));
+    };
+    Ok(found)
+}
+
+pub(super) fn decode_next_uin(entry: &Entry) -> Result<u64, NodeError> {
+    let Stored::NextUin(next) = record::decode(&entry.key, &entry.value)? else {
+        return Err(unexpected(entry));
+    };
+    Ok(next)
+}
+
+/// The presets' records: all entries under [`presets_prefix`].
+pub(super) fn decode_presets(entries: &[Entry]) -> Result<Recorded, NodeError> {
+    let mut recorded = Recorded::default();
+    for entry in entries {
+        match record::decode(&entry.key, &entry.value)? {
+            Stored::OperatorPreset(preset) => recorded.presets.push(preset),
+            Stored::OperatorDigest(digest) => {
+                recorded.digest = Some(digest);
+                recorded.digest_entry = Some(entry.clone());
+            }
+            Stored::Account { .. }
+            | Stored::Global(_)
+            | Stored::NextUin(_)
+            | Stored::DoneRequest(_) => return Err(unexpected(entry)),
+        }
+    }
+    Ok(recorded)
+}
+
+/// An account with the revision of its head record; none when it does not exist.
+pub(super) fn decode_account(
+    owner_uin: u64,
+    entries: &[Entry],
+) -> Result<Option<(AccountState, Revision)>, NodeError> {
+    let head = key::head_key(owner_uin);
+    let Some(head) = entries.iter().find(|entry| entry.key == head) else {
+        return match entries.first() {
+            None => Ok(None),
+            // Records without a head: half an account is none.
+            Some(first) => Err(NodeError::Record {
+                key: String::from_utf8_lossy(&first.key).escape_debug().to_string(),
+                problem: "its account has no head record".to_owned(),
+            }),
+        };
+    };
+    let last_change = head.revision;
+    Ok(Some((record::load_account(owner_uin, entries)?, last_change)))
+}
+
+/// Makes the mutations of one commit true in an account's state.
+pub(super) fn apply_all(
+    owner_uin: u64,
+    state: &mut AccountState,
+    mutations: &[&Mutation],
+) -> Result<(), NodeError> {
+    for mutation in mutations {
+        let change: Option<(u64, Change)> = record::change(mutation)?;
+        if let Some((owner, change)) = change
+            && owner == owner_uin
+        {
+            state.apply(&change);
+        }
+    }
+    Ok(())
+}
+
+impl From<RecordError> for NodeError {
+    fn from(error: RecordError) -> Self {
+        Self::Record {
+            key: String::from_utf8_lossy(&error.key).escape_debug().to_string(),
+            problem: error.problem.to_string(),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The inverse questions: which actions, which resources, which principals.
+//!
+//! Each takes one view and lets the engine decide every candidate. It must never list what a check
+//! would deny.
+
+use super::Node;
+use super::error::NodeError;
+use super::query::{BatchQuery, CheckQuery, Place};
+use crate::engine::{Page, Resource, list_actions, list_principals, list_resources};
+use crate::lang::action::ActionName;
+use crate::lang::condition::Context;
+use crate::store::Revision;
+
+/// Which apps may a principal use an action on?
+#[derive(Debug, Clone)]
+pub struct ResourceSearch {
+    /// The question; its resource is not looked at.
+    pub query: CheckQuery,
+    /// Go on after this app.
+    pub after: Option<u64>,
+    /// Most items.
+    pub limit: usize,
+}
+
+/// Which actions may a principal use on a resource?
+#[derive(Debug, Clone)]
+pub struct ActionSearch {
+    /// Who.
+    pub uin: u64,
+    /// In which account.
+    pub owner_uin: Option<u64>,
+    /// On what.
+    pub resource: Resource,
+    /// Only this service's actions.
+    pub service: Option<String>,
+    /// The facts.
+    pub context: Context,
+    /// Go on after this action.
+    pub after: Option<ActionName>,
+    /// Most items.
+    pub limit: usize,
+}
+
+/// Who may use an action on a resource?
+#[derive(Debug, Clone)]
+pub struct PrincipalSearch {
+    /// The question; its principal is not looked at, its account is searched.
+    pub query: CheckQuery,
+    /// Go on after this uin.
+    pub after: Option<u64>,
+    /// Most items.
+    pub limit: usize,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found<T> {
+    /// The items, and where to go on.
+    pub page: Page<T>,
+    /// The account searched; 0 when nobody knows the principal.
+    pub owner_uin: u64,
+    /// The revision it was searched at.
+    pub revision: Revision,
+}
+
+impl<T> Found<T> {
+    fn nothing(owner_uin: u64, revision: Revision) -> Self {
+        Self { page: Page { items: Vec::new(), next: None }, owner_uin, revision }
+    }
+
+    fn at(place: &Place, page: Page<T>) -> Self {
+        Self { page, owner_uin: place.owner_uin, revision: place.revision }
+    }
+}
+
+impl Node {
+    /// The registered apps on which an action is allowed, by ascending id.
+    ///
+    /// # Errors
+    /// As [`Node::check`]; an action that is not about apps is refused.
+    pub async fn list_resources(
+        &self,
+        batch: &mut BatchQuery,
+        search: ResourceSearch,
+    ) -> Result<Found<u64>, NodeError> {
+        let ResourceSearch { mut query, after, limit } = search;
+        query.resource = Resource::Star;
+        let place = match self.place(batch, query.uin, query.owner_uin).await? {
+            Ok(place) => place,
+            Err(nobody) => return Ok(Found::nothing(nobody.owner_uin, nobody.revision)),
+        };
+        let request = self.request(&place.view, query, Vec::new()).await?;
+        let page = list_resources(&place.view.snapshot, &request, after, limit)?;
+        Ok(Found::at(&place, page))
+    }
+
+    /// The catalogued actions that are allowed on a resource, ascending.
+    ///
+    /// # Errors
+    /// As [`Node::check`].
+    pub async fn list_actions(
+        &self,
+        batch: &mut BatchQuery,
+        search: ActionSearch,
+    ) -> Result<Found<ActionName>, NodeError> {
+        let ActionSearch { uin, owner_uin, resource, service, context, after, limit } = search;
+        let place = match self.place(batch, uin, owner_uin).await? {
+            Ok(place) => place,
+            Err(nobody) => return Ok(Found::nothing(nobody.owner_uin, nobody.revision)),
+        };
+        let Some(action) = self.any_action(service.as_deref()) else {
+            return Ok(Found::nothing(place.owner_uin, place.revision));
+        };
+        let query = CheckQuery { uin, owner_uin, action, resource, context, accepts_filter: true };
+        let request = self.request(&place.view, query, Vec::new()).await?;
+        let mut after = after;
+        let mut items = Vec::new();
+        let is_wanted = |action: &ActionName| {
+            service.as_deref().is_none_or(|service| action.service() == service)
+        };
+        if let Some(service) = &service {
+            after = after.or_else(|| self.last_before(service));
+        }
+        let page = list_actions(&place.view.snapshot, request.parts(), after.as_ref(), limit)?;
+        let mut next = page.next;
+        for action in page.items {
+            if is_wanted(&action) {
+                items.push(action);
+            }
+        }
+        // Services stand together, so the first action beyond the wanted one is the end.
+        if next.as_ref().is_some_and(|next| !is_wanted(next)) {
+            next = None;
+        }
+        Ok(Found::at(&place, Page { items, next }))
+    }
+
+    /// The uins for which a question is allowed, ascending; the root is one of them.
+    ///
+    /// # Errors
+    /// As [`Node::check`], and [`NodeError::NoAccount`].
+    pub async fn list_principals(
+        &self,
+        batch: &mut BatchQuery,
+        search: PrincipalSearch,
+    ) -> Result<Found<u64>, NodeError> {
+        let PrincipalSearch { query, after, limit } = search;
+        let owner_uin = query.owner_uin.unwrap_or(query.uin);
+        let place = match self.place(batch, query.uin, Some(owner_uin)).await? {
+            Ok(place) => place,
+            Err(_) => return Err(NodeError::NoAccount { owner_uin }),
+        };
+        let request = self.request(&place.view, query, Vec::new()).await?;
+        let page = list_principals(&place.view.snapshot, &request, after, limit);
+        Ok(Found::at(&place, page))
+    }
+
+    /// Some catalogued action, of the service if one is given.
+    fn any_action(&self, service: Option<&str>) -> Option<ActionName> {
+        let actions = match service {
+            Some(service) => self.catalog.actions_of(service),
+            None => self.catalog.all_actions(),
+        };
+        ActionName::parse(&actions.first()?.qualified_name()).ok()
+    }
+
+    /// The last catalogued action that stands before a service's own.
+    fn last_before(&self, service: &str) -> Option<ActionName> {
+        let before = self.catalog.all_actions().iter().rev().find(|it| *it.service < *service)?;
+        ActionName::parse(&before.qualified_name()).ok()
+    }
+}

@@ -1,0 +1,45 @@
+//! The numbers a node runs with. Names carry their units.
+
+use crate::directory::Quotas;
+
+/// How a node behaves. The defaults suit production.
+#[derive(Debug, Clone)]
+pub struct NodeSettings {
+    /// Longest wait for a revision that a reader asks for with `at_least`.
+    pub at_least_wait_ms: u64,
+    /// Longest wait of a write for its own change to be visible here.
+    pub visible_wait_ms: u64,
+    /// Most accounts in memory; the least recently used one makes room.
+    pub accounts_loaded_max: usize,
+    /// Most global index records (uin, SdkAppId) in memory.
+    pub global_entries_max: usize,
+    /// How often a write is tried when others change the same account.
+    pub commit_attempts_max: u32,
+    /// Newest idempotent requests remembered in each account.
+    pub request_ids_per_account_max: usize,
+    /// Pause before the change stream is opened again after it failed.
+    pub watch_retry_ms: u64,
+    /// Time without a change after which a watcher gets a bookmark.
+    pub bookmark_interval_ms: u64,
+    /// How often the operator's policy files are looked at.
+    pub policies_poll_ms: u64,
+    /// How many of everything an account may have.
+    pub quotas: Quotas,
+}
+
+impl Default for NodeSettings {
+    fn default() -> Self {
+        Self {
+            at_least_wait_ms: 1_000,
+            visible_wait_ms: 10_000,
+            accounts_loaded_max: 10_000,
+            global_entries_max: 200_000,
+            commit_attempts_max: 64,
+            request_ids_per_account_max: 1_000,
+            watch_retry_ms: 200,
+            bookmark_interval_ms: 1_000,
+            policies_poll_ms: 1_000,
+            quotas: Quotas::default(),
+        }
+    }
+}

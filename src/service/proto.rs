@@ -1,0 +1,17 @@
+//! The generated types of the API, and the descriptors for reflection. No logic.
+
+#[expect(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated from proto/camgate/v1, where the comments are"
+)]
+mod generated {
+    tonic::include_proto!("camgate.v1");
+}
+
+pub use generated::*;
+
+/// All descriptors of `proto/`, encoded as a `FileDescriptorSet`.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/camgate_descriptors.bin"));

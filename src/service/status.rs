@@ -1,0 +1,221 @@
+//! The one table from errors to gRPC codes, and the only place that makes a `tonic::Status`.
+//!
+//! | condition | code |
+//! |---|---|
+//! | a decision is deny | OK |
+//! | malformed request, over a limit, bad token, reused request id, refused policy |
+//! INVALID_ARGUMENT |
+//! | account or object unknown | NOT_FOUND |
+//! | id or name taken | ALREADY_EXISTS |
+//! | the state does not allow it, the thing is in use | FAILED_PRECONDITION |
+//! | a quota, or the engine's largest commit | RESOURCE_EXHAUSTED |
+//! | changed after `if_revision`, or contended | ABORTED |
+//! | asked for a revision not held yet; store unreachable; stopping | UNAVAILABLE |
+//! | asked for a revision not held any more | OUT_OF_RANGE |
+//! | stored, but not visible here in time | DEADLINE_EXCEEDED |
+//! | stored bytes corrupt | DATA_LOSS |
+//! | a fault of the program | INTERNAL |
+//!
+//! What only operators should read is logged under an id, and the caller gets the id.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+use tracing::error;
+use uuid::Uuid;
+
+use crate::directory::{DirectoryError, ErrorKind};
+use crate::lang::diagnostic::{Diagnostic, Severity};
+use crate::node::NodeError;
+use crate::store::StoreError;
+
+/// The domain of our machine-readable reasons.
+pub const ERROR_DOMAIN: &str = "camgate";
+/// Most field violations in one status: details travel in headers, which are limited.
+const VIOLATIONS_MAX: usize = 20;
+/// Longest text of one field violation, in characters.
+const VIOLATION_CHARS_MAX: usize = 200;
+
+/// An error as the API tells it: a code, a message, and what programs read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The gRPC code.
+    pub code: Code,
+    /// For people.
+    pub message: String,
+    /// For programs: a CAM error code, or one of ours in upper case.
+    pub reason: &'static str,
+    /// Numbers that belong to it, e.g. `limit` and `actual`.
+    pub metadata: Vec<(&'static str, String)>,
+    /// Fields that are wrong: path and what is wrong.
+    pub violations: Vec<(String, String)>,
+}
+
+impl ApiError {
+    fn new(code: Code, reason: &'static str, message: String) -> Self {
+        Self { code, message, reason, metadata: Vec::new(), violations: Vec::new() }
+    }
+
+    fn numbers(mut self, limit: impl ToString, actual: impl ToString) -> Self {
+        self.metadata.push(("limit", limit.to_string()));
+        self.metadata.push(("actual", actual.to_string()));
+        self
+    }
+
+    fn at(mut self, field: &str) -> Self {
+        self.violations.push((field.to_owned(), self.message.clone()));
+        self
+    }
+
+    fn findings(mut self, findings: &[Diagnostic]) -> Self {
+        let errors = findings.iter().filter(|it| it.severity == Severity::Error);
+        self.metadata.push(("findings", findings.len().to_string()));
+        self.violations = errors
+            .take(VIOLATIONS_MAX)
+            .map(|finding| {
+                let text: String = finding.to_string().chars().take(VIOLATION_CHARS_MAX).collect();
+                (format!("document.{}", finding.path), text)
+            })
+            .collect();
+        self
+    }
+
+    /// The same for operators only: logged under an id that the caller is told.
+    fn hidden(self) -> Self {
+        let id = Uuid::now_v7();
+        let Self { code, reason, message: detail, .. } = &self;
+        error!(%id, ?code, reason, detail, "request failed");
+        let message =
+            format!("the request could not be served: see entry {id} of the server's log");
+        Self { message, metadata: vec![("log_id", id.to_string())], ..self }
+    }
+}
+
+impl From<NodeError> for ApiError {
+    fn from(error: NodeError) -> Self {
+        let message = error.to_string();
+        let invalid = |reason| Self::new(Code::InvalidArgument, reason, message.clone());
+        match error {
+            NodeError::BadField { field, .. } => invalid("BAD_FIELD").at(&field),
+            NodeError::OverLimit { field, limit, actual, .. } => {
+                invalid("OVER_LIMIT").numbers(limit, actual).at(&field)
+            }
+            NodeError::Action { .. } => invalid("InvalidParameter.ActionError").at("action"),
+            NodeError::Resource { .. } => invalid("InvalidParameter.ResourceError").at("resource"),
+            NodeError::Context(_) => invalid("InvalidParameter.ConditionError").at("context"),
+            NodeError::Request(_) | NodeError::Search(_) => invalid("BAD_REQUEST"),
+            NodeError::AmbiguousPrincipal { owners, .. } => {
+                let owners: Vec<String> = owners.iter().map(u64::to_string).collect();
+                let mut it = invalid("AMBIGUOUS_PRINCIPAL").at("principal.owner_uin");
+                it.metadata.push(("owner_uins", owners.join(",")));
+                it
+            }
+            NodeError::BadToken { .. } => invalid("BAD_TOKEN"),
+            NodeError::ForeignToken => invalid("FOREIGN_TOKEN"),
+            NodeError::BadPageToken { .. } => invalid("BAD_PAGE_TOKEN").at("page.page_token"),
+            NodeError::RequestIdReused { .. } => {
+                invalid("REQUEST_ID_REUSED").at("options.request_id")
+            }
+            NodeError::Policy { findings, .. } => {
+                invalid("InvalidParameter.PolicyDocumentError").findings(&findings)
+            }
+            NodeError::NotYet { .. } => Self::new(Code::Unavailable, "NOT_YET", message),
+            NodeError::Stopping => Self::new(Code::Unavailable, "STOPPING", message),
+            NodeError::NotVisible { .. } => {
+                Self::new(Code::DeadlineExceeded, "NOT_VISIBLE", message)
+            }
+            NodeError::Changed { .. } => Self::new(Code::Aborted, "CHANGED", message),
+            NodeError::Contended { .. } => Self::new(Code::Aborted, "CONTENDED", message),
+            NodeError::NoAccount { .. } => {
+                Self::new(Code::NotFound, "ResourceNotFound.UserNotExist", message)
+            }
+            NodeError::NotFound { .. } => {
+                Self::new(Code::NotFound, "ResourceNotFound.NotFound", message)
+            }
+            NodeError::Compacted => Self::new(Code::OutOfRange, "COMPACTED", message),
+            NodeError::Directory(error) => directory(&error),
+            NodeError::Store(error) => store(&error),
+            NodeError::Record { .. } => {
+                Self::new(Code::DataLoss, "RECORD_UNREADABLE", message).hidden()
+            }
+            NodeError::Catalog(_) | NodeError::Internal(_) => {
+                Self::new(Code::Internal, "InternalError", message).hidden()
+            }
+        }
+    }
+}
+
+fn directory(error: &DirectoryError) -> ApiError {
+    let code = match error.kind() {
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::AlreadyExists => Code::AlreadyExists,
+        ErrorKind::Invalid => Code::InvalidArgument,
+        ErrorKind::FailedPrecondition | ErrorKind::InUse => Code::FailedPrecondition,
+        ErrorKind::QuotaExceeded => Code::ResourceExhausted,
+        ErrorKind::Internal => Code::Internal,
+    };
+    let api = ApiError::new(code, error.code(), error.to_string());
+    if code == Code::Internal {
+        return api.hidden();
+    }
+    if let DirectoryError::QuotaExceeded { limit, actual, .. } = error {
+        return api.numbers(limit, actual);
+    }
+    if let DirectoryError::BadLength { field, max, actual, .. } = error {
+        return api.numbers(max, actual).at(field);
+    }
+    if let DirectoryError::BadText { field, .. } = error {
+        return api.at(field);
+    }
+    if error.findings().is_empty() { api } else { api.findings(error.findings()) }
+}
+
+fn store(error: &StoreError) -> ApiError {
+    let (code, reason) = match error {
+        StoreError::Conflict { .. } => (Code::Aborted, "CONTENDED"),
+        StoreError::TooLarge { .. } => (Code::ResourceExhausted, "COMMIT_TOO_LARGE"),
+        StoreError::Compacted { .. } | StoreError::Ahead { .. } => (Code::OutOfRange, "COMPACTED"),
+        StoreError::InUse { .. } | StoreError::Unavailable { .. } => {
+            (Code::Unavailable, "STORE_UNAVAILABLE")
+        }
+        StoreError::UnknownFormat { .. } | StoreError::Corrupt { .. } => {
+            (Code::DataLoss, "STORE_DAMAGED")
+        }
+        StoreError::EmptyCommit | StoreError::EmptyKey | StoreError::DuplicateKey { .. } => {
+            (Code::Internal, "InternalError")
+        }
+    };
+    let api = ApiError::new(code, reason, error.to_string());
+    match error {
+        StoreError::TooLarge { limit, actual, .. } => api.numbers(limit, actual),
+        StoreError::Conflict { .. } | StoreError::Compacted { .. } | StoreError::Ahead { .. } => {
+            api
+        }
+        StoreError::EmptyCommit
+        | StoreError::EmptyKey
+        | StoreError::DuplicateKey { .. }
+        | StoreError::InUse { .. }
+        | StoreError::UnknownFormat { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Unavailable { .. } => api.hidden(),
+    }
+}
+
+impl From<ApiError> for Status {
+    fn from(error: ApiError) -> Self {
+        let ApiError { code, message, reason, metadata, violations } = error;
+        let metadata: HashMap<String, String> =
+            metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let mut details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata);
+        for (field, description) in violations {
+            details.add_bad_request_violation(field, description);
+        }
+        Self::with_error_details(code, message, details)
+    }
+}
+
+/// The status of a node's error.
+pub(super) fn status(error: NodeError) -> Status {
+    ApiError::from(error).into()
+}

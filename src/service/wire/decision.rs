@@ -1,0 +1,223 @@
+//! From answers to messages: decisions, explanations, traces.
+
+use super::narrow;
+use crate::engine::{
+    Decision, DecisionError, Determining, Explanation, Filter, FirstFailure, Layer, Note, Outcome,
+    Reason, ResourceTrace, StatementResult, StatementTrace, Via,
+};
+use crate::lang::document::Effect;
+use crate::node::{Answer, Explained, Node};
+use crate::service::proto;
+
+/// A decision.
+pub(in crate::service) fn decision(node: &Node, answer: &Answer) -> proto::Decision {
+    let Answer { decision, owner_uin, revision, decision_id } = answer;
+    let Decision { outcome: _, reason, determining, errors, filter, notes } = decision;
+    proto::Decision {
+        outcome: outcome(decision.outcome).into(),
+        reason: reason_word(*reason).into(),
+        layer: reason.layer().map_or(proto::Layer::Unspecified, layer).into(),
+        determining: determining.iter().map(determining_statement).collect(),
+        errors: errors.iter().map(decision_error).collect(),
+        filter: filter.as_ref().map(filter_message),
+        notes: notes.iter().map(note).collect(),
+        revision: node.token(*revision),
+        decision_id: decision_id.clone(),
+        owner_uin: *owner_uin,
+    }
+}
+
+/// An outcome.
+pub(in crate::service) fn outcome(outcome: Outcome) -> proto::Outcome {
+    match outcome {
+        Outcome::Allow => proto::Outcome::Allow,
+        Outcome::Deny => proto::Outcome::Deny,
+    }
+}
+
+fn reason_word(reason: Reason) -> proto::Reason {
+    match reason {
+        Reason::Root => proto::Reason::Root,
+        Reason::Allow => proto::Reason::Allow,
+        Reason::ExplicitDeny(_) => proto::Reason::ExplicitDeny,
+        Reason::ImplicitDeny(_) => proto::Reason::ImplicitDeny,
+        Reason::UnknownPrincipal => proto::Reason::UnknownPrincipal,
+        Reason::FilterUnsupported => proto::Reason::FilterUnsupported,
+        Reason::Error => proto::Reason::Error,
+    }
+}
+
+fn layer(layer: Layer) -> proto::Layer {
+    match layer {
+        Layer::General => proto::Layer::General,
+        Layer::Identity => proto::Layer::Identity,
+        Layer::Resource => proto::Layer::Resource,
+        Layer::Boundary => proto::Layer::Boundary,
+        Layer::Session => proto::Layer::Session,
+    }
+}
+
+fn effect(effect: Effect) -> proto::Effect {
+    match effect {
+        Effect::Allow => proto::Effect::Allow,
+        Effect::Deny => proto::Effect::Deny,
+    }
+}
+
+fn determining_statement(it: &Determining) -> proto::DeterminingStatement {
+    let Determining { layer: at, policy_id, statement, effect: says, policy_name, version } = it;
+    proto::DeterminingStatement {
+        layer: layer(*at).into(),
+        effect: effect(*says).into(),
+        policy_id: *policy_id,
+        policy_name: policy_name.to_string(),
+        policy_version: *version,
+        statement: narrow(*statement),
+    }
+}
+
+fn decision_error(error: &DecisionError) -> proto::DecisionError {
+    let DecisionError {
+        layer: at,
+        policy_id,
+        statement,
+        condition: _,
+        policy_name,
+        version,
+        message,
+    } = error;
+    proto::DecisionError {
+        layer: layer(*at).into(),
+        policy_id: *policy_id,
+        policy_name: policy_name.to_string(),
+        policy_version: *version,
+        statement: statement.map(narrow),
+        message: message.clone(),
+    }
+}
+
+fn filter_message(filter: &Filter) -> proto::Filter {
+    let Filter { all, resources } = filter;
+    proto::Filter { all: *all, resources: resources.clone() }
+}
+
+fn note(note: &Note) -> String {
+    format!("{}: {}", note.as_str(), note.message())
+}
+
+/// The parts of an explanation: traces, missing keys, and the summary in words.
+pub(in crate::service) fn explanation(
+    explained: &Explained,
+) -> (Vec<proto::ResourceTrace>, Vec<String>, Vec<String>) {
+    let summary = summary(explained);
+    let Some(Explanation { decision: _, resources, missing_keys }) = &explained.explanation else {
+        return (Vec::new(), Vec::new(), summary);
+    };
+    (resources.iter().map(resource_trace).collect(), missing_keys.clone(), summary)
+}
+
+fn resource_trace(trace: &ResourceTrace) -> proto::ResourceTrace {
+    let ResourceTrace { resource, reason, statements } = trace;
+    proto::ResourceTrace {
+        resource: resource.clone(),
+        outcome: outcome(reason.outcome()).into(),
+        statements: statements.iter().map(statement_trace).collect(),
+    }
+}
+
+fn statement_trace(trace: &StatementTrace) -> proto::StatementTrace {
+    let StatementTrace {
+        layer: at,
+        via,
+        policy_id,
+        policy_name,
+        version,
+        statement,
+        effect: says,
+        result,
+    } = trace;
+    let mut message = proto::StatementTrace {
+        layer: layer(*at).into(),
+        via: via.iter().map(via_text).collect::<Vec<_>>().join(", "),
+        policy_id: *policy_id,
+        policy_name: policy_name.to_string(),
+        policy_version: *version,
+        statement: narrow(*statement),
+        effect: effect(*says).into(),
+        ..proto::StatementTrace::default()
+    };
+    let word = match result {
+        StatementResult::Matched => proto::StatementResult::Matched,
+        StatementResult::Errored { messages } => {
+            message.message = messages.join("; ");
+            proto::StatementResult::ConditionError
+        }
+        StatementResult::Failed(FirstFailure::Action) => proto::StatementResult::ActionDiffers,
+        StatementResult::Failed(FirstFailure::Resource) => proto::StatementResult::ResourceDiffers,
+        StatementResult::Failed(failure @ FirstFailure::Condition { seen, missing, .. }) => {
+            message.condition = condition_text(failure);
+            message.seen.clone_from(seen);
+            message.key_missing = *missing;
+            proto::StatementResult::ConditionFalse
+        }
+    };
+    message.result = word.into();
+    message
+}
+
+fn via_text(via: &Via) -> String {
+    match via {
+        Via::Direct => "direct".to_owned(),
+        Via::Group { id: _, name } => format!("group {name}"),
+    }
+}
+
+fn condition_text(failure: &FirstFailure) -> String {
+    match failure {
+        FirstFailure::Condition { operator, key, expected, .. } => {
+            format!("{operator} {key} [{}]", expected.join(", "))
+        }
+        FirstFailure::Action | FirstFailure::Resource => String::new(),
+    }
+}
+
+/// The explanation in words: the outcome first, then what every statement came to.
+fn summary(explained: &Explained) -> Vec<String> {
+    let decision = &explained.answer.decision;
+    let mut lines = vec![format!("{}: {}", decision.outcome.as_str(), decision.reason)];
+    for it in &decision.determining {
+        lines.push(format!(
+            "decided by {} statement {} of policy {} (version {})",
+            it.effect, it.statement, it.policy_name, it.version
+        ));
+    }
+    for error in &decision.errors {
+        lines.push(format!("policy {}: {}", error.policy_name, error.message));
+    }
+    let Some(explanation) = &explained.explanation else {
+        lines.push("nobody here is known by this uin".to_owned());
+        return lines;
+    };
+    for resource in &explanation.resources {
+        lines.push(format!("on {}: {}", resource.resource, resource.reason));
+        for trace in &resource.statements {
+            let name = &trace.policy_name;
+            let what = match &trace.result {
+                StatementResult::Matched => "matched".to_owned(),
+                StatementResult::Errored { messages } => messages.join("; "),
+                StatementResult::Failed(FirstFailure::Action) => "another action".to_owned(),
+                StatementResult::Failed(FirstFailure::Resource) => "another resource".to_owned(),
+                StatementResult::Failed(
+                    failure @ FirstFailure::Condition { seen, missing, .. },
+                ) => {
+                    let seen =
+                        if *missing { "no value".to_owned() } else { seen.join(", ") };
+                    format!("{} is false: the request has {seen}", condition_text(failure))
+                }
+            };
+            let (effect, at) = (&trace.effect, trace.statement);
+            lines.push(format!("  {effect} {name} statement {at}: {what}"));
+        }
+    }
+    lines
+}
