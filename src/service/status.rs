@@ -3,8 +3,7 @@
 //! | condition | code |
 //! |---|---|
 //! | a decision is deny | OK |
-//! | malformed request, over a limit, bad token, reused request id, refused policy |
-//! INVALID_ARGUMENT |
+//! | malformed request, over a limit, bad token, reused request id, refused policy | INVALID_ARGUMENT |
 //! | account or object unknown | NOT_FOUND |
 //! | id or name taken | ALREADY_EXISTS |
 //! | the state does not allow it, the thing is in use | FAILED_PRECONDITION |
@@ -25,7 +24,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 use tracing::error;
 use uuid::Uuid;
 
-use crate::directory::{DirectoryError, ErrorKind};
+use crate::directory::folder::PlanError;
+use crate::directory::{DirectoryError, ErrorKind, ExecuteAllError};
 use crate::lang::diagnostic::{Diagnostic, Severity};
 use crate::node::NodeError;
 use crate::store::StoreError;
@@ -84,8 +84,7 @@ impl ApiError {
     /// The same for operators only: logged under an id that the caller is told.
     fn hidden(self) -> Self {
         let id = Uuid::now_v7();
-        let Self { code, reason, message: detail, .. } = &self;
-        error!(%id, ?code, reason, detail, "request failed");
+        error!(%id, code = ?self.code, reason = self.reason, detail = self.message, "request failed");
         let message =
             format!("the request could not be served: see entry {id} of the server's log");
         Self { message, metadata: vec![("log_id", id.to_string())], ..self }
@@ -134,6 +133,25 @@ impl From<NodeError> for ApiError {
                 Self::new(Code::NotFound, "ResourceNotFound.NotFound", message)
             }
             NodeError::Compacted => Self::new(Code::OutOfRange, "COMPACTED", message),
+            NodeError::Folder { faults } => {
+                let mut it = invalid("FOLDER");
+                it.metadata.push(("faults", faults.len().to_string()));
+                for fault in faults.iter().take(VIOLATIONS_MAX) {
+                    let text = fault.chars().take(VIOLATION_CHARS_MAX).collect();
+                    it.violations.push(("files".to_owned(), text));
+                }
+                it
+            }
+            NodeError::Plan(PlanError::Refused { error, .. }) => {
+                Self { message, ..directory(&error) }
+            }
+            NodeError::Plan(PlanError::UnknownPolicy { .. }) => invalid("FOLDER"),
+            NodeError::Plan(PlanError::OtherAccount { .. } | PlanError::OtherKind { .. }) => {
+                Self::new(Code::FailedPrecondition, "FOLDER", message)
+            }
+            NodeError::Commands(ExecuteAllError { error, .. }) => {
+                Self { message, ..directory(&error) }
+            }
             NodeError::Directory(error) => directory(&error),
             NodeError::Store(error) => store(&error),
             NodeError::Record { .. } => {

@@ -6,6 +6,9 @@
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
 
+mod documents;
+#[cfg(feature = "server")]
+mod grpc;
 #[cfg(feature = "server")]
 mod directory;
 mod documents;
