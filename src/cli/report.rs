@@ -20,8 +20,6 @@ const LINE_BYTES_MAX: usize = 400;
 #[must_use]
 pub fn render(name: &str, bytes: &[u8], finding: &Diagnostic) -> String {
     let text = String::from_utf8_lossy(bytes).into_owned();
-    let place = if finding.path.is_empty() { String::new() } else { format!(" {}", finding.path) };
-    let name = format!("{name}:{}:{}{place}", finding.line, finding.column);
     let mut shown = MietteDiagnostic::new(message(finding))
         .with_code(finding.code.as_str())
         .with_severity(match finding.severity {
@@ -34,11 +32,11 @@ pub fn render(name: &str, bytes: &[u8], finding: &Diagnostic) -> String {
     }
     let span = drawable(&text, finding.span);
     if let Some(span) = span {
-        let label = if finding.expected.is_empty() { "here" } else { finding.expected.as_str() };
-        let label = if finding.expected.is_empty() {
-            label.to_owned()
-        } else {
-            format!("expected {label}")
+        let label = match (finding.path.as_str(), finding.expected.as_str()) {
+            ("", "") => "here".to_owned(),
+            ("", expected) => format!("expected {expected}"),
+            (path, "") => path.to_owned(),
+            (path, expected) => format!("{path}: expected {expected}"),
         };
         shown = shown.with_label(LabeledSpan::new(
             Some(label),
@@ -46,7 +44,7 @@ pub fn render(name: &str, bytes: &[u8], finding: &Diagnostic) -> String {
             span.end.saturating_sub(span.start),
         ));
     }
-    let report = Report::new(shown).with_source_code(NamedSource::new(&name, text));
+    let report = Report::new(shown).with_source_code(NamedSource::new(name, text));
     let mut out = String::new();
     let drawn = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
         .with_width(REPORT_COLUMNS)
