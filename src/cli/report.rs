@@ -20,6 +20,8 @@ const LINE_BYTES_MAX: usize = 400;
 #[must_use]
 pub fn render(name: &str, bytes: &[u8], finding: &Diagnostic) -> String {
     let text = String::from_utf8_lossy(bytes).into_owned();
+    // The column in characters, as everywhere; miette itself would count bytes.
+    let name = format!("{name}:{}:{}", finding.line, finding.column);
     let mut shown = MietteDiagnostic::new(message(finding))
         .with_code(finding.code.as_str())
         .with_severity(match finding.severity {
@@ -44,11 +46,12 @@ pub fn render(name: &str, bytes: &[u8], finding: &Diagnostic) -> String {
             span.end.saturating_sub(span.start),
         ));
     }
-    let report = Report::new(shown).with_source_code(NamedSource::new(name, text));
+    let report = Report::new(shown).with_source_code(NamedSource::new(&name, text));
     let mut out = String::new();
     let drawn = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
         .with_width(REPORT_COLUMNS)
         .with_links(false)
+        .without_primary_span_start()
         .render_report(&mut out, report.as_ref());
     if drawn.is_err() || span.is_none() {
         return format!("{name}: {finding}\n");

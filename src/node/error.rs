@@ -3,7 +3,8 @@
 //! A deny is no error. It must never carry a stored value or a secret.
 
 use crate::catalog::CatalogError;
-use crate::directory::DirectoryError;
+use crate::directory::folder::PlanError;
+use crate::directory::{DirectoryError, ExecuteAllError};
 use crate::engine::{RequestFault, SearchFault};
 use crate::lang::action::ActionFault;
 use crate::lang::condition::ContextFault;
@@ -155,6 +156,18 @@ pub enum NodeError {
         /// All findings, in document order.
         findings: Vec<Diagnostic>,
     },
+    /// An account folder was refused.
+    #[error("the folder has {} faults; the first: {}", .faults.len(), .faults.first().map_or("", |it| it))]
+    Folder {
+        /// All faults, each with its file and place.
+        faults: Vec<String>,
+    },
+    /// There is no plan from an account to a folder.
+    #[error("{0}")]
+    Plan(#[from] PlanError),
+    /// The directory refused one of several commands.
+    #[error("{0}")]
+    Commands(#[from] ExecuteAllError),
     /// The directory refused a command.
     #[error("{0}")]
     Directory(#[from] DirectoryError),

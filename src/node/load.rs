@@ -14,7 +14,8 @@ use super::presets::Shared;
 use super::records;
 use super::view::{AccountView, build_view};
 use crate::catalog::Catalog;
-use crate::store::{Commit, Store, StoreError};
+use crate::directory::Account;
+use crate::store::{Commit, Revision, Store, StoreError};
 
 /// The store's id; makes one on first use.
 pub(super) async fn store_id(store: &dyn Store) -> Result<String, NodeError> {
@@ -93,6 +94,30 @@ impl Node {
     /// As [`Node::view`], and [`NodeError::NoAccount`].
     pub async fn existing_view(&self, owner_uin: u64) -> Result<Arc<AccountView>, NodeError> {
         self.view(owner_uin).await?.ok_or(NodeError::NoAccount { owner_uin })
+    }
+
+    /// The heads of all accounts, by uin. Reads the whole uin index.
+    ///
+    /// # Errors
+    /// As [`Node::view`], and [`NodeError::NotYet`].
+    pub async fn accounts(
+        &self,
+        at_least: Option<Revision>,
+    ) -> Result<(Vec<Account>, Revision), NodeError> {
+        self.wait_at_least(at_least).await?;
+        let (entries, revision) = self.store.read_prefix(&records::uins_prefix()).await?;
+        let mut accounts = Vec::new();
+        for entry in entries {
+            let uin = records::decode_uin(&entry)?;
+            if !uin.is_root {
+                continue;
+            }
+            let (head, _) = self.store.read(&records::head_key(uin.uin)).await?;
+            if let Some(head) = head {
+                accounts.push(records::decode_head(&head)?);
+            }
+        }
+        Ok((accounts, revision))
     }
 
     async fn read_account(&self, owner_uin: u64) -> Result<Option<AccountView>, NodeError> {

@@ -7,7 +7,7 @@
 use super::error::NodeError;
 use super::presets::Recorded;
 use crate::directory::{
-    AccountState, AppEntry, Change, GlobalKey, OperatorPreset, Record, RecordKey, UinEntry,
+    Account, AccountState, AppEntry, Change, GlobalKey, OperatorPreset, Record, RecordKey, UinEntry,
 };
 use crate::store::key::{self, StoredKey};
 use crate::store::record::{self, RecordError, Stored};
@@ -67,6 +67,10 @@ pub(super) fn next_uin_key() -> Vec<u8> {
     key::NEXT_UIN.to_vec()
 }
 
+pub(super) fn uins_prefix() -> Vec<u8> {
+    b"u/".to_vec()
+}
+
 pub(super) fn accounts_prefix() -> Vec<u8> {
     key::ACCOUNTS.to_vec()
 }
@@ -112,6 +116,15 @@ pub(super) fn decode_app(entry: &Entry) -> Result<AppEntry, NodeError> {
         return Err(unexpected(entry));
     };
     Ok(found)
+}
+
+pub(super) fn decode_head(entry: &Entry) -> Result<Account, NodeError> {
+    let Stored::Account { record: Record::Account(account), .. } =
+        record::decode(&entry.key, &entry.value)?
+    else {
+        return Err(unexpected(entry));
+    };
+    Ok((*account).clone())
 }
 
 pub(super) fn decode_next_uin(entry: &Entry) -> Result<u64, NodeError> {

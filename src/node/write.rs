@@ -55,8 +55,8 @@ pub struct Prepared {
 
 /// A write to do. `run` may be called several times, each time on a newer state.
 pub struct WriteJob<'a> {
-    /// Global records that `run` looks at.
-    pub reads: Vec<GlobalKey>,
+    /// Global records that `run` looks at on a state.
+    pub reads: &'a (dyn Fn(&AccountState) -> Vec<GlobalKey> + Send + Sync),
     /// Whether a free uin is needed.
     pub allot_uin: bool,
     /// Turns the state into changes.
@@ -65,7 +65,7 @@ pub struct WriteJob<'a> {
 
 impl std::fmt::Debug for WriteJob<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WriteJob").field("reads", &self.reads).finish_non_exhaustive()
+        f.debug_struct("WriteJob").field("allot_uin", &self.allot_uin).finish_non_exhaustive()
     }
 }
 
@@ -140,7 +140,7 @@ impl Node {
             Some(revision) => commit.require_at(head_key, revision),
             None => commit.require_absent(head_key),
         };
-        let (mut commit, mut globals) = self.read_globals(commit, &job.reads).await?;
+        let (mut commit, mut globals) = self.read_globals(commit, &(job.reads)(state)).await?;
         let allotted_uin = if job.allot_uin {
             let (with_uin, uin) = self.allot_uin(commit, &mut globals).await?;
             commit = with_uin;

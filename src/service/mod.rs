@@ -1,10 +1,196 @@
-//! wip
+//! The protocols over the node (floor 4): gRPC, with health and reflection.
+//!
+//! Assembles the services, says when they are ready, and drains them. It must never decide anything
+//! and never hold state of its own.
+
+mod administration;
+mod authorization;
+mod page;
 pub mod proto;
-/// wip
-pub async fn serve(
-    _n: std::sync::Arc<crate::node::Node>,
-    _l: tokio::net::TcpListener,
-    _s: impl Future<Output = ()>,
-) -> Result<(), std::io::Error> {
-    Ok(())
+mod rpc;
+mod status;
+mod watch;
+mod wire;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch as watch_channel;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::server::NamedService;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tracing::{info, warn};
+
+pub use administration::Administration;
+pub use authorization::Authorization;
+pub use status::{ApiError, ERROR_DOMAIN};
+pub use watch::Watching;
+
+use crate::node::Node;
+use proto::administration_service_server::AdministrationServiceServer;
+use proto::authorization_service_server::AuthorizationServiceServer;
+use proto::watch_service_server::WatchServiceServer;
+
+/// Longest request of the decision point, in bytes: a full batch of ordinary questions.
+const AUTHORIZATION_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Longest request and answer of the administration point, in bytes: the folder of a full account.
+const ADMINISTRATION_BYTES_MAX: usize = 72 * 1024 * 1024;
+/// Longest request of the watch, in bytes.
+const WATCH_REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Longest header list of a request, in bytes.
+const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Most requests of one connection at a time.
+const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
+
+/// Why the server cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on `{address}`: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The descriptors of the API are damaged.
+    #[error("reflection cannot be offered: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport failed.
+    #[error("the gRPC server failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// A gRPC server that listens and does not serve yet.
+#[derive(Debug)]
+pub struct GrpcServer {
+    node: Arc<Node>,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl GrpcServer {
+    /// Listens on an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub async fn bind(node: Arc<Node>, address: SocketAddr) -> Result<Self, ServeError> {
+        let failed = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { node, listener, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is done, then drains: health says NOT_SERVING, watches end, what is
+    /// under way is finished for at most `drain`.
+    ///
+    /// # Errors
+    /// [`ServeError::Reflection`] or [`ServeError::Transport`].
+    pub async fn serve(
+        self,
+        stop: impl Future<Output = ()> + Send,
+        drain: Duration,
+    ) -> Result<(), ServeError> {
+        let Self { node, listener, address } = self;
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let v1 = reflection().build_v1()?;
+        let v1alpha = reflection().build_v1alpha()?;
+        report(&reporter, node.readiness().borrow().is_ready()).await;
+        let follow = tokio::spawn(follow_readiness(Arc::clone(&node), reporter.clone()));
+        let (stopping, mut is_stopping) = watch_channel::channel(false);
+        let router = Server::builder()
+            .tcp_nodelay(true)
+            .http2_max_header_list_size(HEADER_BYTES_MAX)
+            .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+            .add_service(health)
+            .add_service(v1)
+            .add_service(v1alpha)
+            .add_service(
+                AuthorizationServiceServer::new(Authorization::new(Arc::clone(&node)))
+                    .max_decoding_message_size(AUTHORIZATION_BYTES_MAX),
+            )
+            .add_service(
+                AdministrationServiceServer::new(Administration::new(Arc::clone(&node)))
+                    .max_decoding_message_size(ADMINISTRATION_BYTES_MAX)
+                    .max_encoding_message_size(ADMINISTRATION_BYTES_MAX),
+            )
+            .add_service(
+                WatchServiceServer::new(Watching::new(Arc::clone(&node)))
+                    .max_decoding_message_size(WATCH_REQUEST_BYTES_MAX),
+            );
+        let serving = router.serve_with_incoming_shutdown(
+            TcpListenerStream::new(listener),
+            async move {
+                // An error means that the sender is gone, which is the end too.
+                let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+            },
+        );
+        info!(%address, "gRPC is served");
+        tokio::pin!(serving);
+        let result = tokio::select! {
+            result = &mut serving => result,
+            () = stop => {
+                follow.abort();
+                report(&reporter, false).await;
+                node.stop();
+                stopping.send_replace(true);
+                match tokio::time::timeout(drain, serving).await {
+                    Ok(result) => result,
+                    Err(_) => {
+                        warn!(drain_ms = drain.as_millis(), "requests were cut off while draining");
+                        Ok(())
+                    }
+                }
+            }
+        };
+        follow.abort();
+        Ok(result?)
+    }
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// Every service and the server as a whole serve when the node is ready.
+async fn report(reporter: &HealthReporter, is_ready: bool) {
+    let status = if is_ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for name in [
+        "",
+        <AuthorizationServiceServer<Authorization> as NamedService>::NAME,
+        <AdministrationServiceServer<Administration> as NamedService>::NAME,
+        <WatchServiceServer<Watching> as NamedService>::NAME,
+    ] {
+        reporter.set_service_status(name, status).await;
+    }
+}
+
+async fn follow_readiness(node: Arc<Node>, reporter: HealthReporter) {
+    let mut readiness = node.readiness();
+    loop {
+        let is_ready = {
+            let now = readiness.borrow_and_update();
+            if !now.is_ready() {
+                warn!(problems = ?now.problems, "this node is not ready");
+            }
+            now.is_ready()
+        };
+        report(&reporter, is_ready).await;
+        if readiness.changed().await.is_err() {
+            return;
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 #[expect(
     missing_docs,
-    missing_debug_implementations,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
     reason = "generated from proto/camgate/v1, where the comments are"

@@ -24,7 +24,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 use tracing::error;
 use uuid::Uuid;
 
-use crate::directory::{DirectoryError, ErrorKind};
+use crate::directory::folder::PlanError;
+use crate::directory::{DirectoryError, ErrorKind, ExecuteAllError};
 use crate::lang::diagnostic::{Diagnostic, Severity};
 use crate::node::NodeError;
 use crate::store::StoreError;
@@ -131,6 +132,25 @@ impl From<NodeError> for ApiError {
                 Self::new(Code::NotFound, "ResourceNotFound.NotFound", message)
             }
             NodeError::Compacted => Self::new(Code::OutOfRange, "COMPACTED", message),
+            NodeError::Folder { faults } => {
+                let mut it = invalid("FOLDER");
+                it.metadata.push(("faults", faults.len().to_string()));
+                for fault in faults.iter().take(VIOLATIONS_MAX) {
+                    let text = fault.chars().take(VIOLATION_CHARS_MAX).collect();
+                    it.violations.push(("files".to_owned(), text));
+                }
+                it
+            }
+            NodeError::Plan(PlanError::Refused { error, .. }) => {
+                Self { message, ..directory(&error) }
+            }
+            NodeError::Plan(PlanError::UnknownPolicy { .. }) => invalid("FOLDER"),
+            NodeError::Plan(PlanError::OtherAccount { .. } | PlanError::OtherKind { .. }) => {
+                Self::new(Code::FailedPrecondition, "FOLDER", message)
+            }
+            NodeError::Commands(ExecuteAllError { error, .. }) => {
+                Self { message, ..directory(&error) }
+            }
             NodeError::Directory(error) => directory(&error),
             NodeError::Store(error) => store(&error),
             NodeError::Record { .. } => {

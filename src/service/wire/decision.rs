@@ -188,7 +188,7 @@ fn summary(explained: &Explained) -> Vec<String> {
     for it in &decision.determining {
         lines.push(format!(
             "decided by {} statement {} of policy {} (version {})",
-            it.effect, it.statement, it.policy_name, it.version
+            it.effect.as_str(), it.statement, it.policy_name, it.version
         ));
     }
     for error in &decision.errors {
@@ -215,7 +215,7 @@ fn summary(explained: &Explained) -> Vec<String> {
                     format!("{} is false: the request has {seen}", condition_text(failure))
                 }
             };
-            lines.push(format!("  {} {} statement {}: {what}", trace.effect, name, trace.statement));
+            lines.push(format!("  {} {} statement {}: {what}", trace.effect.as_str(), name, trace.statement));
         }
     }
     lines

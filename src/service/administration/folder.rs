@@ -1,0 +1,188 @@
+//! The account folder: export, plan and apply.
+//!
+//! A folder is applied in one commit, so that nobody ever sees half of it; with `in_steps` in as
+//! few as the engine allows, in the plan's order, which never widens before it narrows.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use prost::Message;
+
+use super::{Administration, Look, Write};
+use crate::directory::folder::{
+    FOLDER_BYTES_MAX, FOLDER_FILES_MAX, Folder, FolderFault, Plan, PlanOptions, PlanStep, Widening,
+};
+use crate::directory::{AccountState, Change, execute_all};
+use crate::node::{JobInput, NodeError, Prepared, WriteJob, WriteOptions};
+use crate::service::proto;
+use crate::service::wire;
+use crate::service::wire::request::{self, at_most};
+use crate::store::StoreError;
+
+pub(super) async fn export(
+    service: &Administration,
+    request: proto::ExportAccountRequest,
+) -> Result<proto::ExportAccountResponse, NodeError> {
+    let proto::ExportAccountRequest { owner_uin, consistency } = request;
+    let Look { view, revision } = service.look(owner_uin, consistency).await?;
+    let files = Folder::export(&view.state, &service.node.shared().presets).map_err(faults)?;
+    let files =
+        files.into_iter().map(|(path, content)| proto::FolderFile { path, content }).collect();
+    Ok(proto::ExportAccountResponse { files, revision })
+}
+
+fn faults(faults: Vec<FolderFault>) -> NodeError {
+    NodeError::Folder { faults: faults.iter().map(ToString::to_string).collect() }
+}
+
+fn read_folder(files: Vec<proto::FolderFile>) -> Result<Folder, NodeError> {
+    at_most("files", "files", FOLDER_FILES_MAX, files.len())?;
+    let bytes = files.iter().map(|file| file.content.len()).sum();
+    at_most("files", "bytes", FOLDER_BYTES_MAX, bytes)?;
+    let mut by_path = BTreeMap::new();
+    for proto::FolderFile { path, content } in files {
+        if by_path.insert(path.clone(), content).is_some() {
+            let problem = format!("has the path `{path}` twice: send each file once");
+            return Err(NodeError::BadField { field: "files".to_owned(), problem });
+        }
+    }
+    Folder::parse(&by_path).map_err(faults)
+}
+
+pub(super) async fn apply(
+    service: &Administration,
+    request: proto::ApplyAccountRequest,
+) -> Result<proto::ApplyAccountResponse, NodeError> {
+    let write = Write::new("ApplyAccount", request.owner_uin, &request.options, &request)?;
+    let proto::ApplyAccountRequest { owner_uin, files, prune, in_steps, options: _ } = request;
+    let folder = read_folder(files)?;
+    if folder.owner.uin != owner_uin {
+        return Err(NodeError::BadField {
+            field: "owner_uin".to_owned(),
+            problem: format!("is {owner_uin}, but the folder is of {}", folder.owner.uin),
+        });
+    }
+    let node = &service.node;
+    let (bad, _) = folder.check(&node.shared().presets, &**node.catalog());
+    if !bad.is_empty() {
+        return Err(faults(bad));
+    }
+    let Write { method, owner_uin, options, request } = &write;
+    let all = request::write_options(node, options.clone(), method, request)?;
+    let apply = Apply { folder: &folder, prune, is_trial: all.validate_only };
+    let total = AtomicUsize::new(0);
+    let mut steps_max = usize::MAX;
+    let mut done = Vec::new();
+    loop {
+        let mut options = all.clone();
+        if !done.is_empty() {
+            options.if_revision = None;
+        }
+        let is_last = steps_max == usize::MAX || {
+            let trial = WriteOptions { validate_only: true, request: None, ..options.clone() };
+            apply.commit(service, *owner_uin, &trial, steps_max, &total).await?;
+            total.load(Ordering::Relaxed) <= steps_max
+        };
+        // Only the last commit is remembered under the request id; a repetition after the ones
+        // before it goes on where they ended.
+        if !is_last {
+            options.request = None;
+        }
+        match apply.commit(service, *owner_uin, &options, steps_max, &total).await {
+            Ok(mut answer) => {
+                done.append(&mut answer.steps);
+                if is_last {
+                    answer.steps = done;
+                    return Ok(answer);
+                }
+            }
+            Err(NodeError::Store(StoreError::TooLarge { .. })) if in_steps && steps_max > 1 => {
+                steps_max = steps_max.min(total.load(Ordering::Relaxed)).div_ceil(2).max(1);
+            }
+            Err(other) => return Err(other),
+        }
+    }
+}
+
+/// One folder on its way into one account.
+struct Apply<'a> {
+    folder: &'a Folder,
+    prune: bool,
+    is_trial: bool,
+}
+
+impl Apply<'_> {
+    /// Commits the first steps of the plan; `total` becomes the number of all its steps.
+    async fn commit(
+        &self,
+        service: &Administration,
+        owner_uin: u64,
+        options: &WriteOptions,
+        steps_max: usize,
+        total: &AtomicUsize,
+    ) -> Result<proto::ApplyAccountResponse, NodeError> {
+        let run = |input: &JobInput<'_>| {
+            let mut plan =
+                self.folder.plan(input.state, &input.env, PlanOptions { prune: self.prune })?;
+            total.store(plan.steps.len(), Ordering::Relaxed);
+            plan.steps.truncate(steps_max);
+            let executed = execute_all(input.state, &plan.commands(), &input.env)?;
+            let changed = !executed.changes.is_empty() && !self.is_trial;
+            let answer = self.answer(input, &plan, changed, &executed.changes);
+            Ok(Prepared { changes: executed.changes, answer: answer.encode_to_vec() })
+        };
+        let reads = |state: &AccountState| self.folder.global_reads(state).into_iter().collect();
+        let job = WriteJob { reads: &reads, allot_uin: false, run: &run };
+        let written = service.node.write(owner_uin, options, &job).await?;
+        service.answered(&written.answer, written.revision)
+    }
+
+    fn answer(
+        &self,
+        input: &JobInput<'_>,
+        plan: &Plan,
+        changed: bool,
+        changes: &[Change],
+    ) -> proto::ApplyAccountResponse {
+        let step = |step: &PlanStep| proto::PlanStep {
+            summary: step.summary.clone(),
+            widening: widening(step.widening).to_owned(),
+        };
+        let mut notices: Vec<String> = plan
+            .unmanaged
+            .iter()
+            .map(|(uin, name)| {
+                format!("sub-account `{name}` ({uin}) is not in the folder and is left alone")
+            })
+            .collect();
+        let (decision_changes, faults) = self.decision_changes(input, changes);
+        notices.extend(faults);
+        proto::ApplyAccountResponse {
+            steps: plan.steps.iter().map(step).collect(),
+            decision_changes,
+            notices,
+            result: Some(proto::WriteResult {
+                revision: String::new(),
+                findings: wire::findings(&plan.findings),
+                changed,
+            }),
+        }
+    }
+
+    /// What the folder's cases say now and would say: only the decisions that differ.
+    fn decision_changes(
+        &self,
+        _input: &JobInput<'_>,
+        _changes: &[Change],
+    ) -> (Vec<proto::DecisionChange>, Vec<String>) {
+        (Vec::new(), Vec::new())
+    }
+}
+
+fn widening(widening: Widening) -> &'static str {
+    match widening {
+        Widening::Narrows => "narrows",
+        Widening::Neutral => "neutral",
+        Widening::Widens => "widens",
+    }
+}

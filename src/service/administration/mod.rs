@@ -1,0 +1,314 @@
+//! The administration point: reads of one view, and commands as writes of the node.
+//!
+//! One file per noun; this one has what they share and the list of methods. It must never change
+//! anything but by a command or a plan of the directory.
+
+mod accounts;
+mod apps;
+mod attachments;
+mod folder;
+mod groups;
+mod policies;
+mod sub_accounts;
+mod versions;
+
+use std::sync::Arc;
+
+use prost::Message;
+use tonic::{Request, Response, Status};
+
+use super::proto;
+use super::proto::administration_service_server::AdministrationService;
+use super::rpc::call;
+use super::wire;
+use super::wire::request;
+use crate::directory::{
+    AccountState, Change, Command, CommandResult, GlobalKey, Presets, execute,
+};
+use crate::node::{AccountView, JobInput, Node, NodeError, Prepared, WriteJob};
+use crate::store::Revision;
+
+/// `camgate.v1.AdministrationService` over a node.
+#[derive(Debug, Clone)]
+pub struct Administration {
+    node: Arc<Node>,
+}
+
+/// One look at an account.
+struct Look {
+    view: Arc<AccountView>,
+    revision: String,
+}
+
+/// What a command made, for its answer.
+struct Made<'a> {
+    /// The account after the command.
+    state: &'a AccountState,
+    presets: &'a Presets,
+    result: CommandResult,
+    /// The uin that was allotted, when the command asked for one.
+    allotted_uin: Option<u64>,
+}
+
+/// A write as its request describes it.
+struct Write {
+    method: &'static str,
+    owner_uin: u64,
+    options: Option<proto::WriteOptions>,
+    /// The whole request, encoded.
+    request: Vec<u8>,
+}
+
+impl Write {
+    fn new(
+        method: &'static str,
+        owner_uin: u64,
+        options: &Option<proto::WriteOptions>,
+        request: &impl Message,
+    ) -> Result<Self, NodeError> {
+        let owner_uin = request::required("owner_uin", owner_uin)?;
+        Ok(Self { method, owner_uin, options: options.clone(), request: request.encode_to_vec() })
+    }
+
+    fn is_trial(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.validate_only)
+    }
+}
+
+/// An answer to a write.
+trait WriteAnswer: Message + Default {
+    fn result_mut(&mut self) -> &mut Option<proto::WriteResult>;
+}
+
+impl Administration {
+    /// The service of this node.
+    #[must_use]
+    pub fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+
+    /// The account at a revision that is fresh enough.
+    async fn look(
+        &self,
+        owner_uin: u64,
+        consistency: Option<proto::Consistency>,
+    ) -> Result<Look, NodeError> {
+        let owner_uin = request::required("owner_uin", owner_uin)?;
+        self.node.wait_at_least(request::at_least(&self.node, consistency)?).await?;
+        let applied = self.node.applied_revision();
+        let view = self.node.existing_view(owner_uin).await?;
+        let revision = self.node.token(view.as_of.max(applied));
+        Ok(Look { view, revision })
+    }
+
+    /// Executes one command.
+    async fn command<R: WriteAnswer>(
+        &self,
+        write: Write,
+        command: Command,
+        answer: impl Fn(&Made<'_>) -> Result<R, NodeError> + Send + Sync,
+    ) -> Result<R, NodeError> {
+        let reads: Vec<GlobalKey> = command.global_read().into_iter().collect();
+        self.run(write, reads, false, |_| command.clone(), answer).await
+    }
+
+    /// Executes one command, which may be made with a free uin.
+    async fn run<R: WriteAnswer>(
+        &self,
+        write: Write,
+        reads: Vec<GlobalKey>,
+        allot_uin: bool,
+        command: impl Fn(Option<u64>) -> Command + Send + Sync,
+        answer: impl Fn(&Made<'_>) -> Result<R, NodeError> + Send + Sync,
+    ) -> Result<R, NodeError> {
+        let is_trial = write.is_trial();
+        let run = |input: &JobInput<'_>| {
+            let executed = execute(input.state, &command(input.allotted_uin), &input.env)?;
+            let state = after(input.state, &executed.changes);
+            let made = Made {
+                state: &state,
+                presets: input.env.presets,
+                result: executed.result(),
+                allotted_uin: input.allotted_uin,
+            };
+            let mut response = answer(&made)?;
+            *response.result_mut() = Some(proto::WriteResult {
+                revision: String::new(),
+                findings: wire::findings(&executed.findings),
+                changed: !executed.changes.is_empty() && !is_trial,
+            });
+            Ok(Prepared { changes: executed.changes, answer: response.encode_to_vec() })
+        };
+        let reads = |_: &AccountState| reads.clone();
+        self.write(write, &WriteJob { reads: &reads, allot_uin, run: &run }).await
+    }
+
+    /// Writes, and puts the revision into the answer.
+    async fn write<R: WriteAnswer>(&self, write: Write, job: &WriteJob<'_>) -> Result<R, NodeError> {
+        let Write { method, owner_uin, options, request } = write;
+        let options = request::write_options(&self.node, options, method, &request)?;
+        let written = self.node.write(owner_uin, &options, job).await?;
+        self.answered(&written.answer, written.revision)
+    }
+
+    fn answered<R: WriteAnswer>(&self, answer: &[u8], revision: Revision) -> Result<R, NodeError> {
+        let mut response = R::decode(answer).map_err(|error| {
+            NodeError::Internal(format!("a kept answer cannot be read: {error}"))
+        })?;
+        if let Some(result) = response.result_mut() {
+            result.revision = self.node.token(revision);
+        }
+        Ok(response)
+    }
+}
+
+fn after(state: &AccountState, changes: &[Change]) -> AccountState {
+    let mut state = state.clone();
+    changes.iter().for_each(|change| state.apply(change));
+    state
+}
+
+/// The thing that a command has just made or changed.
+fn made<T>(thing: Option<T>) -> Result<T, NodeError> {
+    thing.ok_or_else(|| NodeError::Internal("a command's object is not in its state".to_owned()))
+}
+
+fn not_found(noun: &'static str, name: impl ToString, owner_uin: u64) -> NodeError {
+    NodeError::NotFound { noun, name: name.to_string(), owner_uin }
+}
+
+macro_rules! write_answers {
+    ($($answer:ident),* $(,)?) => {
+        $(impl WriteAnswer for proto::$answer {
+            fn result_mut(&mut self) -> &mut Option<proto::WriteResult> {
+                &mut self.result
+            }
+        })*
+    };
+}
+
+write_answers!(
+    AddGroupMemberResponse,
+    ApplyAccountResponse,
+    AttachPolicyResponse,
+    CreateAccountResponse,
+    CreateAppResponse,
+    CreateGroupResponse,
+    CreatePolicyResponse,
+    CreatePolicyVersionResponse,
+    CreateSubAccountResponse,
+    DeleteAppResponse,
+    DeleteBoundaryResponse,
+    DeleteGroupResponse,
+    DeletePolicyResponse,
+    DeletePolicyVersionResponse,
+    DeleteSubAccountResponse,
+    DetachPolicyResponse,
+    PutBoundaryResponse,
+    RemoveGroupMemberResponse,
+    SetDefaultPolicyVersionResponse,
+    UpdateAppResponse,
+    UpdateGroupResponse,
+    UpdatePolicyResponse,
+    UpdateSubAccountResponse,
+);
+
+/// Requests that name their account: all but one.
+macro_rules! owner_field {
+    (ListAccountsRequest, $request:expr) => {
+        0
+    };
+    ($other:ident, $request:expr) => {
+        $request.owner_uin
+    };
+}
+
+macro_rules! methods {
+    ($($method:ident, $name:ident($request:ident) -> $response:ident = $function:path;)*) => {
+        #[tonic::async_trait]
+        impl AdministrationService for Administration {
+            $(async fn $method(
+                &self,
+                request: Request<proto::$request>,
+            ) -> Result<Response<proto::$response>, Status> {
+                let request = request.into_inner();
+                call(stringify!($name), owner(&request), $function(self, request)).await
+            })*
+        }
+
+        $(impl Owned for proto::$request {
+            fn owner_field(&self) -> u64 {
+                owner_field!($request, self)
+            }
+        })*
+    };
+}
+
+trait Owned {
+    fn owner_field(&self) -> u64;
+}
+
+fn owner(request: &impl Owned) -> u64 {
+    request.owner_field()
+}
+
+methods! {
+    create_account, CreateAccount(CreateAccountRequest) -> CreateAccountResponse
+        = accounts::create;
+    get_account, GetAccount(GetAccountRequest) -> GetAccountResponse = accounts::get;
+    list_accounts, ListAccounts(ListAccountsRequest) -> ListAccountsResponse = accounts::list;
+    create_sub_account, CreateSubAccount(CreateSubAccountRequest) -> CreateSubAccountResponse
+        = sub_accounts::create;
+    get_sub_account, GetSubAccount(GetSubAccountRequest) -> GetSubAccountResponse
+        = sub_accounts::get;
+    list_sub_accounts, ListSubAccounts(ListSubAccountsRequest) -> ListSubAccountsResponse
+        = sub_accounts::list;
+    update_sub_account, UpdateSubAccount(UpdateSubAccountRequest) -> UpdateSubAccountResponse
+        = sub_accounts::update;
+    delete_sub_account, DeleteSubAccount(DeleteSubAccountRequest) -> DeleteSubAccountResponse
+        = sub_accounts::delete;
+    create_group, CreateGroup(CreateGroupRequest) -> CreateGroupResponse = groups::create;
+    get_group, GetGroup(GetGroupRequest) -> GetGroupResponse = groups::get;
+    list_groups, ListGroups(ListGroupsRequest) -> ListGroupsResponse = groups::list;
+    update_group, UpdateGroup(UpdateGroupRequest) -> UpdateGroupResponse = groups::update;
+    delete_group, DeleteGroup(DeleteGroupRequest) -> DeleteGroupResponse = groups::delete;
+    add_group_member, AddGroupMember(AddGroupMemberRequest) -> AddGroupMemberResponse
+        = groups::add_member;
+    remove_group_member, RemoveGroupMember(RemoveGroupMemberRequest) -> RemoveGroupMemberResponse
+        = groups::remove_member;
+    create_policy, CreatePolicy(CreatePolicyRequest) -> CreatePolicyResponse = policies::create;
+    get_policy, GetPolicy(GetPolicyRequest) -> GetPolicyResponse = policies::get;
+    list_policies, ListPolicies(ListPoliciesRequest) -> ListPoliciesResponse = policies::list;
+    update_policy, UpdatePolicy(UpdatePolicyRequest) -> UpdatePolicyResponse = policies::update;
+    delete_policy, DeletePolicy(DeletePolicyRequest) -> DeletePolicyResponse = policies::delete;
+    create_policy_version, CreatePolicyVersion(CreatePolicyVersionRequest)
+        -> CreatePolicyVersionResponse = versions::create;
+    list_policy_versions, ListPolicyVersions(ListPolicyVersionsRequest)
+        -> ListPolicyVersionsResponse = versions::list;
+    get_policy_version, GetPolicyVersion(GetPolicyVersionRequest) -> GetPolicyVersionResponse
+        = versions::get;
+    set_default_policy_version, SetDefaultPolicyVersion(SetDefaultPolicyVersionRequest)
+        -> SetDefaultPolicyVersionResponse = versions::set_default;
+    delete_policy_version, DeletePolicyVersion(DeletePolicyVersionRequest)
+        -> DeletePolicyVersionResponse = versions::delete;
+    check_policy_document, CheckPolicyDocument(CheckPolicyDocumentRequest)
+        -> CheckPolicyDocumentResponse = policies::check_document;
+    attach_policy, AttachPolicy(AttachPolicyRequest) -> AttachPolicyResponse
+        = attachments::attach;
+    detach_policy, DetachPolicy(DetachPolicyRequest) -> DetachPolicyResponse
+        = attachments::detach;
+    list_policy_entities, ListPolicyEntities(ListPolicyEntitiesRequest)
+        -> ListPolicyEntitiesResponse = attachments::list_entities;
+    put_boundary, PutBoundary(PutBoundaryRequest) -> PutBoundaryResponse
+        = attachments::put_boundary;
+    delete_boundary, DeleteBoundary(DeleteBoundaryRequest) -> DeleteBoundaryResponse
+        = attachments::delete_boundary;
+    create_app, CreateApp(CreateAppRequest) -> CreateAppResponse = apps::create;
+    get_app, GetApp(GetAppRequest) -> GetAppResponse = apps::get;
+    list_apps, ListApps(ListAppsRequest) -> ListAppsResponse = apps::list;
+    update_app, UpdateApp(UpdateAppRequest) -> UpdateAppResponse = apps::update;
+    delete_app, DeleteApp(DeleteAppRequest) -> DeleteAppResponse = apps::delete;
+    export_account, ExportAccount(ExportAccountRequest) -> ExportAccountResponse
+        = folder::export;
+    apply_account, ApplyAccount(ApplyAccountRequest) -> ApplyAccountResponse = folder::apply;
+}

@@ -1,0 +1,321 @@
+//! The decision point: checks, explanations, simulations and searches over the node.
+//!
+//! It must never decide anything, and never answer one question with another's answer: entries of a
+//! batch and of a stream keep their order, and a bad one fails alone.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::page::Page;
+use super::proto;
+use super::proto::authorization_service_server::AuthorizationService;
+use super::rpc::call;
+use super::status::ApiError;
+use super::wire::request::{self, BATCH_ENTRIES_MAX};
+use super::wire::{self, decision};
+use crate::lang::action::ActionName;
+use crate::node::{
+    ActionSearch, CheckQuery, Node, NodeError, PrincipalSearch, ResourceSearch,
+};
+use crate::store::Revision;
+
+/// `camgate.v1.AuthorizationService` over a node.
+#[derive(Debug, Clone)]
+pub struct Authorization {
+    node: Arc<Node>,
+}
+
+impl Authorization {
+    /// The service of this node.
+    #[must_use]
+    pub fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+
+    async fn check_one(&self, check: proto::CheckRequest) -> Result<proto::Decision, NodeError> {
+        let (query, at_least) = request::check(&self.node, check)?;
+        let mut batch = self.node.begin(at_least).await?;
+        let answer = self.node.check(&mut batch, query).await?;
+        Ok(decision::decision(&self.node, &answer))
+    }
+
+    async fn batch(
+        &self,
+        batch: proto::BatchCheckRequest,
+    ) -> Result<proto::BatchCheckResponse, NodeError> {
+        let proto::BatchCheckRequest { entries, consistency } = batch;
+        request::at_most("entries", "entries", BATCH_ENTRIES_MAX, entries.len())?;
+        let at_least = request::at_least(&self.node, consistency)?;
+        let mut batch = self.node.begin(at_least).await?;
+        let mut answers = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let answer = match request::batch_entry(&self.node, entry) {
+                Ok(query) => self.node.check(&mut batch, query).await,
+                Err(fault) => Err(fault),
+            };
+            answers.push(batch_entry(
+                answer.map(|answer| decision::decision(&self.node, &answer)),
+            ));
+        }
+        let revision = self.node.token(batch.revision());
+        Ok(proto::BatchCheckResponse { entries: answers, revision })
+    }
+
+    async fn simulated(
+        &self,
+        simulation: proto::SimulateRequest,
+    ) -> Result<proto::SimulateResponse, NodeError> {
+        let (simulation, at_least) = request::simulation(&self.node, simulation)?;
+        let mut batch = self.node.begin(at_least).await?;
+        let simulated = self.node.simulate(&mut batch, simulation).await?;
+        let (traces, missing_keys, _) = decision::explanation(&simulated.simulated);
+        Ok(proto::SimulateResponse {
+            decision: Some(decision::decision(&self.node, &simulated.simulated.answer)),
+            traces,
+            missing_keys,
+            stored: Some(decision::decision(&self.node, &simulated.stored)),
+            findings: wire::findings(&simulated.findings),
+        })
+    }
+
+    async fn resources(
+        &self,
+        search: proto::ListResourcesRequest,
+    ) -> Result<proto::ListResourcesResponse, NodeError> {
+        let list = list_name("resources", &proto::ListResourcesRequest {
+            page: None,
+            consistency: None,
+            ..search.clone()
+        });
+        let proto::ListResourcesRequest { principal, action, context, consistency, page } = search;
+        let page = Page::read(page, &list)?;
+        let (uin, owner_uin) = request::principal(principal)?;
+        let query = CheckQuery {
+            uin,
+            owner_uin,
+            action: request::action(&action)?,
+            resource: request::resource("*")?,
+            context: request::context(context)?,
+            accepts_filter: true,
+        };
+        let after = page.after_number()?;
+        let mut batch = self.begin(consistency).await?;
+        let search = ResourceSearch { query, after, limit: page.limit };
+        let found = self.node.list_resources(&mut batch, search).await?;
+        let last = found.page.next.map(|last| last.to_string());
+        Ok(proto::ListResourcesResponse {
+            resources: self.app_names(&action, found.owner_uin, &found.page.items)?,
+            next_page_token: page.token(last.as_deref()),
+            revision: self.token(found.revision),
+        })
+    }
+
+    /// The six-segment names of apps, as the action's catalog writes them.
+    fn app_names(
+        &self,
+        action: &str,
+        owner_uin: u64,
+        sdkappids: &[u64],
+    ) -> Result<Vec<String>, NodeError> {
+        let name = request::action(action)?;
+        let catalog = self.node.catalog();
+        let kind = catalog.action(name.service(), name.name()).and_then(|action| {
+            let service = catalog.service(&action.service)?;
+            service.resource_type(action.resource_type.as_deref()?)
+        });
+        let Some(kind) = kind else { return Ok(Vec::new()) };
+        Ok(sdkappids.iter().map(|id| kind.name_of(owner_uin, &id.to_string())).collect())
+    }
+
+    async fn actions(
+        &self,
+        search: proto::ListActionsRequest,
+    ) -> Result<proto::ListActionsResponse, NodeError> {
+        let list = list_name("actions", &proto::ListActionsRequest {
+            page: None,
+            consistency: None,
+            ..search.clone()
+        });
+        let proto::ListActionsRequest { principal, resource, service, context, consistency, page } =
+            search;
+        let page = Page::read(page, &list)?;
+        let (uin, owner_uin) = request::principal(principal)?;
+        let after = page.after.as_deref().map(ActionName::parse).transpose();
+        let search = ActionSearch {
+            uin,
+            owner_uin,
+            resource: request::resource(&resource)?,
+            service: (!service.is_empty()).then_some(service),
+            context: request::context(context)?,
+            after: after.map_err(|_| NodeError::BadPageToken { token: String::new() })?,
+            limit: page.limit,
+        };
+        let mut batch = self.begin(consistency).await?;
+        let found = self.node.list_actions(&mut batch, search).await?;
+        let last = found.page.next.map(|last| last.to_string());
+        Ok(proto::ListActionsResponse {
+            actions: found.page.items.iter().map(ToString::to_string).collect(),
+            next_page_token: page.token(last.as_deref()),
+            revision: self.token(found.revision),
+        })
+    }
+
+    async fn principals(
+        &self,
+        search: proto::ListPrincipalsRequest,
+    ) -> Result<proto::ListPrincipalsResponse, NodeError> {
+        let list = list_name("principals", &proto::ListPrincipalsRequest {
+            page: None,
+            consistency: None,
+            ..search.clone()
+        });
+        let proto::ListPrincipalsRequest { owner_uin, action, resource, context, consistency, page } =
+            search;
+        let page = Page::read(page, &list)?;
+        let owner_uin = request::required("owner_uin", owner_uin)?;
+        let query = CheckQuery {
+            uin: owner_uin,
+            owner_uin: Some(owner_uin),
+            action: request::action(&action)?,
+            resource: request::resource(&resource)?,
+            context: request::context(context)?,
+            accepts_filter: true,
+        };
+        let search = PrincipalSearch { query, after: page.after_number()?, limit: page.limit };
+        let mut batch = self.begin(consistency).await?;
+        let found = self.node.list_principals(&mut batch, search).await?;
+        let last = found.page.next.map(|last| last.to_string());
+        Ok(proto::ListPrincipalsResponse {
+            uins: found.page.items,
+            next_page_token: page.token(last.as_deref()),
+            revision: self.token(found.revision),
+        })
+    }
+
+    async fn begin(
+        &self,
+        consistency: Option<proto::Consistency>,
+    ) -> Result<crate::node::BatchQuery, NodeError> {
+        self.node.begin(request::at_least(&self.node, consistency)?).await
+    }
+
+    fn token(&self, revision: Revision) -> String {
+        self.node.token(revision)
+    }
+}
+
+/// What a search's page tokens belong to: the search itself, without page and freshness.
+fn list_name(kind: &str, search: &impl prost::Message) -> String {
+    let bytes: String = search.encode_to_vec().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{kind} {bytes}")
+}
+
+fn batch_entry(result: Result<proto::Decision, NodeError>) -> proto::BatchCheckEntry {
+    use proto::batch_check_entry::Result as Entry;
+    let result = match result {
+        Ok(decision) => Entry::Decision(decision),
+        Err(error) => {
+            let ApiError { code, message, .. } = ApiError::from(error);
+            let code = i32::from(code).unsigned_abs();
+            Entry::Error(proto::EntryError { code, message })
+        }
+    };
+    proto::BatchCheckEntry { result: Some(result) }
+}
+
+/// The owner that a question names, for the log.
+fn named_owner(principal: Option<&proto::Principal>) -> u64 {
+    principal.map(|principal| principal.owner_uin).unwrap_or_default()
+}
+
+#[tonic::async_trait]
+impl AuthorizationService for Authorization {
+    async fn check(
+        &self,
+        request: Request<proto::CheckRequest>,
+    ) -> Result<Response<proto::CheckResponse>, Status> {
+        let request = request.into_inner();
+        call("Check", named_owner(request.principal.as_ref()), async {
+            let decision = Some(self.check_one(request).await?);
+            Ok(proto::CheckResponse { decision })
+        })
+        .await
+    }
+
+    async fn batch_check(
+        &self,
+        request: Request<proto::BatchCheckRequest>,
+    ) -> Result<Response<proto::BatchCheckResponse>, Status> {
+        call("BatchCheck", 0, self.batch(request.into_inner())).await
+    }
+
+    type StreamCheckStream =
+        Pin<Box<dyn Stream<Item = Result<proto::BatchCheckEntry, Status>> + Send>>;
+
+    async fn stream_check(
+        &self,
+        request: Request<Streaming<proto::CheckRequest>>,
+    ) -> Result<Response<Self::StreamCheckStream>, Status> {
+        let service = self.clone();
+        // `then` answers one before it takes the next: in order, and no faster than it is read.
+        let answers = request.into_inner().then(move |entry| {
+            let service = service.clone();
+            async move { Ok(batch_entry(service.check_one(entry?).await)) }
+        });
+        call("StreamCheck", 0, async { Ok(Box::pin(answers) as Self::StreamCheckStream) }).await
+    }
+
+    async fn explain(
+        &self,
+        request: Request<proto::ExplainRequest>,
+    ) -> Result<Response<proto::ExplainResponse>, Status> {
+        let proto::ExplainRequest { check } = request.into_inner();
+        let owner = named_owner(check.as_ref().and_then(|check| check.principal.as_ref()));
+        call("Explain", owner, async {
+            let check = request::explained(check)?;
+            let (query, at_least) = request::check(&self.node, check)?;
+            let mut batch = self.node.begin(at_least).await?;
+            let explained = self.node.explain(&mut batch, query).await?;
+            let (traces, missing_keys, summary) = decision::explanation(&explained);
+            let decision = Some(decision::decision(&self.node, &explained.answer));
+            Ok(proto::ExplainResponse { decision, traces, missing_keys, summary })
+        })
+        .await
+    }
+
+    async fn simulate(
+        &self,
+        request: Request<proto::SimulateRequest>,
+    ) -> Result<Response<proto::SimulateResponse>, Status> {
+        call("Simulate", 0, self.simulated(request.into_inner())).await
+    }
+
+    async fn list_resources(
+        &self,
+        request: Request<proto::ListResourcesRequest>,
+    ) -> Result<Response<proto::ListResourcesResponse>, Status> {
+        let request = request.into_inner();
+        let owner = named_owner(request.principal.as_ref());
+        call("ListResources", owner, self.resources(request)).await
+    }
+
+    async fn list_actions(
+        &self,
+        request: Request<proto::ListActionsRequest>,
+    ) -> Result<Response<proto::ListActionsResponse>, Status> {
+        let request = request.into_inner();
+        let owner = named_owner(request.principal.as_ref());
+        call("ListActions", owner, self.actions(request)).await
+    }
+
+    async fn list_principals(
+        &self,
+        request: Request<proto::ListPrincipalsRequest>,
+    ) -> Result<Response<proto::ListPrincipalsResponse>, Status> {
+        let request = request.into_inner();
+        call("ListPrincipals", request.owner_uin, self.principals(request)).await
+    }
+}
