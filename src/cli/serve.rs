@@ -3,6 +3,7 @@
 //! Composition only. It refuses nothing itself: settings are checked by `config`.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,10 +116,21 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
     for name in &settings.ignored {
         tracing::warn!("`{name}` is set, and this version has no keys yet: it is not read");
     }
-    let server =
-        GrpcServer::bind(node, settings.grpc).await.map_err(|error| cannot(&error))?;
+    let server = GrpcServer::bind(node, settings.grpc).await.map_err(|error| cannot(&error))?;
     let address = server.address();
-    let server = tokio::spawn(server.serve(wait_for_signal(), DRAIN));
+    // One after the other would never announce: serving ends with the program.
+    let serving =
+        async { server.serve(wait_for_signal(), DRAIN).await.map_err(|error| cannot(&error)) };
+    tokio::try_join!(serving, announce(settings, address, err))?;
+    Ok(ExitStatus::Fine)
+}
+
+/// Says where the server is and what it is like, and prepares a trial.
+async fn announce(
+    settings: &Settings,
+    address: SocketAddr,
+    err: &mut dyn Write,
+) -> Result<(), CliError> {
     writeln!(err, "camgate listens on {address} (gRPC), store {}", settings.store)?;
     writeln!(
         err,
@@ -128,10 +140,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         prepare_trial(settings, &address.to_string(), err).await?;
     }
     writeln!(err, "ready")?;
-    err.flush()?;
-    let ended = server.await.map_err(|error| cannot(&error))?;
-    ended.map_err(|error| cannot(&error))?;
-    Ok(ExitStatus::Fine)
+    Ok(err.flush()?)
 }
 
 /// Ends with Ctrl-C, or with SIGTERM where there is one.

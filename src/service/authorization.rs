@@ -17,9 +17,7 @@ use super::status::ApiError;
 use super::wire::request::{self, BATCH_ENTRIES_MAX};
 use super::wire::{self, decision};
 use crate::lang::action::ActionName;
-use crate::node::{
-    ActionSearch, CheckQuery, Node, NodeError, PrincipalSearch, ResourceSearch,
-};
+use crate::node::{ActionSearch, CheckQuery, Node, NodeError, PrincipalSearch, ResourceSearch};
 use crate::store::Revision;
 
 /// `camgate.v1.AuthorizationService` over a node.
@@ -56,9 +54,7 @@ impl Authorization {
                 Ok(query) => self.node.check(&mut batch, query).await,
                 Err(fault) => Err(fault),
             };
-            answers.push(batch_entry(
-                answer.map(|answer| decision::decision(&self.node, &answer)),
-            ));
+            answers.push(batch_entry(answer.map(|answer| decision::decision(&self.node, &answer))));
         }
         let revision = self.node.token(batch.revision());
         Ok(proto::BatchCheckResponse { entries: answers, revision })
@@ -85,11 +81,10 @@ impl Authorization {
         &self,
         search: proto::ListResourcesRequest,
     ) -> Result<proto::ListResourcesResponse, NodeError> {
-        let list = list_name("resources", &proto::ListResourcesRequest {
-            page: None,
-            consistency: None,
-            ..search.clone()
-        });
+        let list = list_name(
+            "resources",
+            &proto::ListResourcesRequest { page: None, consistency: None, ..search.clone() },
+        );
         let proto::ListResourcesRequest { principal, action, context, consistency, page } = search;
         let page = Page::read(page, &list)?;
         let (uin, owner_uin) = request::principal(principal)?;
@@ -134,11 +129,10 @@ impl Authorization {
         &self,
         search: proto::ListActionsRequest,
     ) -> Result<proto::ListActionsResponse, NodeError> {
-        let list = list_name("actions", &proto::ListActionsRequest {
-            page: None,
-            consistency: None,
-            ..search.clone()
-        });
+        let list = list_name(
+            "actions",
+            &proto::ListActionsRequest { page: None, consistency: None, ..search.clone() },
+        );
         let proto::ListActionsRequest { principal, resource, service, context, consistency, page } =
             search;
         let page = Page::read(page, &list)?;
@@ -167,13 +161,18 @@ impl Authorization {
         &self,
         search: proto::ListPrincipalsRequest,
     ) -> Result<proto::ListPrincipalsResponse, NodeError> {
-        let list = list_name("principals", &proto::ListPrincipalsRequest {
-            page: None,
-            consistency: None,
-            ..search.clone()
-        });
-        let proto::ListPrincipalsRequest { owner_uin, action, resource, context, consistency, page } =
-            search;
+        let list = list_name(
+            "principals",
+            &proto::ListPrincipalsRequest { page: None, consistency: None, ..search.clone() },
+        );
+        let proto::ListPrincipalsRequest {
+            owner_uin,
+            action,
+            resource,
+            context,
+            consistency,
+            page,
+        } = search;
         let page = Page::read(page, &list)?;
         let owner_uin = request::required("owner_uin", owner_uin)?;
         let query = CheckQuery {

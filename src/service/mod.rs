@@ -129,13 +129,11 @@ impl GrpcServer {
                 WatchServiceServer::new(Watching::new(Arc::clone(&node)))
                     .max_decoding_message_size(WATCH_REQUEST_BYTES_MAX),
             );
-        let serving = router.serve_with_incoming_shutdown(
-            TcpListenerStream::new(listener),
-            async move {
+        let serving =
+            router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
                 // An error means that the sender is gone, which is the end too.
                 let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
-            },
-        );
+            });
         info!(%address, "gRPC is served");
         tokio::pin!(serving);
         let result = tokio::select! {

@@ -85,7 +85,8 @@ impl ApiError {
     fn hidden(self) -> Self {
         let id = Uuid::now_v7();
         error!(%id, code = ?self.code, reason = self.reason, detail = self.message, "request failed");
-        let message = format!("the request could not be served: see entry {id} of the server's log");
+        let message =
+            format!("the request could not be served: see entry {id} of the server's log");
         Self { message, metadata: vec![("log_id", id.to_string())], ..self }
     }
 }

@@ -28,8 +28,7 @@ pub(super) async fn attach(
     request: proto::AttachPolicyRequest,
 ) -> Result<proto::AttachPolicyResponse, NodeError> {
     let write = Write::new("AttachPolicy", request.owner_uin, &request.options, &request)?;
-    let proto::AttachPolicyRequest { owner_uin: _, policy_id, uin, group_id, options: _ } =
-        request;
+    let proto::AttachPolicyRequest { owner_uin: _, policy_id, uin, group_id, options: _ } = request;
     let policy = PolicyId(required("policy_id", policy_id)?).into();
     let target = target(uin, group_id)?;
     let command = Command::AttachPolicy(AttachPolicy { policy, target });
@@ -41,8 +40,7 @@ pub(super) async fn detach(
     request: proto::DetachPolicyRequest,
 ) -> Result<proto::DetachPolicyResponse, NodeError> {
     let write = Write::new("DetachPolicy", request.owner_uin, &request.options, &request)?;
-    let proto::DetachPolicyRequest { owner_uin: _, policy_id, uin, group_id, options: _ } =
-        request;
+    let proto::DetachPolicyRequest { owner_uin: _, policy_id, uin, group_id, options: _ } = request;
     let policy = PolicyId(required("policy_id", policy_id)?).into();
     let target = target(uin, group_id)?;
     let command = Command::DetachPolicy(DetachPolicy { policy, target });
@@ -64,10 +62,7 @@ pub(super) async fn list_entities(
     let user = |it: &std::sync::Arc<_>| objects::sub_account(state, presets, it);
     Ok(proto::ListPolicyEntitiesResponse {
         sub_accounts: state.users_with_policy(id).map(user).collect(),
-        groups: state
-            .groups_with_policy(id)
-            .map(|it| objects::group(state, presets, it))
-            .collect(),
+        groups: state.groups_with_policy(id).map(|it| objects::group(state, presets, it)).collect(),
         bounded: state.users_with_boundary(id).map(user).collect(),
         revision,
     })

@@ -22,9 +22,7 @@ use super::proto::administration_service_server::AdministrationService;
 use super::rpc::call;
 use super::wire;
 use super::wire::request;
-use crate::directory::{
-    AccountState, Change, Command, CommandResult, GlobalKey, Presets, execute,
-};
+use crate::directory::{AccountState, Change, Command, CommandResult, GlobalKey, Presets, execute};
 use crate::node::{AccountView, JobInput, Node, NodeError, Prepared, WriteJob};
 use crate::store::Revision;
 
@@ -144,7 +142,11 @@ impl Administration {
     }
 
     /// Writes, and puts the revision into the answer.
-    async fn write<R: WriteAnswer>(&self, write: Write, job: &WriteJob<'_>) -> Result<R, NodeError> {
+    async fn write<R: WriteAnswer>(
+        &self,
+        write: Write,
+        job: &WriteJob<'_>,
+    ) -> Result<R, NodeError> {
         let Write { method, owner_uin, options, request } = write;
         let options = request::write_options(&self.node, options, method, &request)?;
         let written = self.node.write(owner_uin, &options, job).await?;

@@ -188,7 +188,10 @@ fn summary(explained: &Explained) -> Vec<String> {
     for it in &decision.determining {
         lines.push(format!(
             "decided by {} statement {} of policy {} (version {})",
-            it.effect.as_str(), it.statement, it.policy_name, it.version
+            it.effect.as_str(),
+            it.statement,
+            it.policy_name,
+            it.version
         ));
     }
     for error in &decision.errors {
@@ -210,12 +213,16 @@ fn summary(explained: &Explained) -> Vec<String> {
                 StatementResult::Failed(
                     failure @ FirstFailure::Condition { seen, missing, .. },
                 ) => {
-                    let seen =
-                        if *missing { "no value".to_owned() } else { seen.join(", ") };
+                    let seen = if *missing { "no value".to_owned() } else { seen.join(", ") };
                     format!("{} is false: the request has {seen}", condition_text(failure))
                 }
             };
-            lines.push(format!("  {} {} statement {}: {what}", trace.effect.as_str(), name, trace.statement));
+            lines.push(format!(
+                "  {} {} statement {}: {what}",
+                trace.effect.as_str(),
+                name,
+                trace.statement
+            ));
         }
     }
     lines

@@ -59,20 +59,10 @@ pub(in crate::service) fn sub_account(
     presets: &Presets,
     it: &SubAccount,
 ) -> proto::SubAccount {
-    let SubAccount {
-        uin,
-        name,
-        kind,
-        remark,
-        created_at,
-        attachments: list,
-        groups,
-        boundary,
-    } = it;
+    let SubAccount { uin, name, kind, remark, created_at, attachments: list, groups, boundary } =
+        it;
     let group = |id: &crate::directory::GroupId| {
-        state
-            .group(*id)
-            .map(|it| proto::GroupRef { group_id: id.0, group_name: it.name.clone() })
+        state.group(*id).map(|it| proto::GroupRef { group_id: id.0, group_name: it.name.clone() })
     };
     proto::SubAccount {
         uin: *uin,
@@ -151,15 +141,8 @@ pub(in crate::service) fn policy(
     it: &Policy,
     with_document: bool,
 ) -> proto::Policy {
-    let Policy {
-        id,
-        name,
-        description,
-        created_at,
-        updated_at,
-        default_version,
-        next_version: _,
-    } = it;
+    let Policy { id, name, description, created_at, updated_at, default_version, next_version: _ } =
+        it;
     let body = state.version(*id, *default_version).map(|version| &version.body);
     let (attached, boundaries) = uses(state, *id);
     proto::Policy {

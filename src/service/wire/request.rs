@@ -62,9 +62,7 @@ pub(in crate::service) fn principal(
     };
     let owner_uin = (owner_uin != 0).then_some(owner_uin);
     match id {
-        Some(proto::principal::Id::Uin(uin)) => {
-            Ok((required("principal.uin", uin)?, owner_uin))
-        }
+        Some(proto::principal::Id::Uin(uin)) => Ok((required("principal.uin", uin)?, owner_uin)),
         Some(proto::principal::Id::SessionToken(_)) => Err(bad_field(
             "principal.session_token",
             "cannot be used: this server has no sessions; give a uin",
@@ -74,8 +72,7 @@ pub(in crate::service) fn principal(
 }
 
 pub(in crate::service) fn action(action: &str) -> Result<ActionName, NodeError> {
-    ActionName::parse(action)
-        .map_err(|fault| NodeError::Action { action: shorten(action), fault })
+    ActionName::parse(action).map_err(|fault| NodeError::Action { action: shorten(action), fault })
 }
 
 pub(in crate::service) fn resource(resource: &str) -> Result<Resource, NodeError> {
@@ -206,7 +203,6 @@ pub(in crate::service) fn write_options(
     let proto::WriteOptions { if_revision, request_id, validate_only } =
         options.unwrap_or_default();
     at_most("options.request_id", "bytes", REQUEST_ID_BYTES_MAX, request_id.len())?;
-    let request =
-        (!request_id.is_empty()).then(|| RequestId::new(&request_id, method, request));
+    let request = (!request_id.is_empty()).then(|| RequestId::new(&request_id, method, request));
     Ok(WriteOptions { if_revision: node.read_token(&if_revision)?, request, validate_only })
 }
