@@ -170,7 +170,7 @@ impl Case<'_> {
         } else if broken {
             Reason::Error // rule D-05
         } else if identity == Some(false) {
-            Reason::ImplicitDeny(Layer::Identity) // rule D-07
+            Reason::ImplicitDeny(Layer::Identity) // rules D-01, D-07
         } else if self.is_foreign(target) {
             Reason::ImplicitDeny(Layer::Resource) // rules D-06, D-08
         } else if boundary == Some(false) {

@@ -63,6 +63,7 @@ pub(super) fn evaluate(entry: &Entry<'_>, question: &Question<'_>) -> Verdict {
     if !resource_matches {
         return Verdict::OtherResource;
     }
+    // rule C-02: keys and operators stand side by side, and all must hold
     let mut errors = Vec::new();
     for (place, condition) in statement.conditions().iter().enumerate() {
         match condition.test(question.overlay, question.variables) {

@@ -18,7 +18,8 @@ pub(super) fn names(snapshot: &AccountSnapshot, action: &Action) -> Option<Vec<R
     if action.granularity != Granularity::List {
         return None;
     }
-    app_names(snapshot, action)
+    // Not knowing what the list is about must not turn it into a question about `*`.
+    Some(app_names(snapshot, action).unwrap_or_default())
 }
 
 /// The names of the account's apps as any action speaks of them, by ascending id; none when the
@@ -31,8 +32,7 @@ pub(super) fn app_names(snapshot: &AccountSnapshot, action: &Action) -> Option<V
     }
     let owner = snapshot.owner().uin;
     let name = |id: u64| ResourceName::parse(&kind.name_of(owner, &id.to_string()));
-    // The catalog has checked the template, so every name can be read; one that could not would
-    // make the list unknowable, and then it is decided as `*`.
+    // The catalog has checked the template, so every name can be read.
     snapshot.sdkappids().map(name).collect::<Result<_, _>>().ok()
 }
 

@@ -195,6 +195,7 @@ pub fn is_service(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
 }
 
+/// Letters, digits and `_-.` of names, and the one wildcard (rule A-04).
 fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '*')
 }

@@ -97,9 +97,11 @@ fn split(text: &str) -> Result<Segments<'_>, ResourceFault> {
     let [_, project, service, region, account, resource] = *segments else {
         return Err(ResourceFault::Segments(segments.len()));
     };
+    // rule R-04
     if !project.is_empty() {
         return Err(ResourceFault::Project(project.to_owned()));
     }
+    // rule R-12
     if resource.is_empty() || resource.chars().any(char::is_control) {
         return Err(ResourceFault::Content);
     }
@@ -283,6 +285,7 @@ impl ResourcePattern {
         segments.service.matches(name.service())
             && segments.region.matches(name.region())
             && account_matches(segments.account, name.account(), &variables.owner)
+            // rule R-09: the whole segment, no prefix of it
             && segments.resource.matches(name.resource(), variables)
     }
 

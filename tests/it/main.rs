@@ -7,8 +7,15 @@
 )]
 
 mod documents;
+#[cfg(feature = "server")]
+mod examples;
 mod lang_props;
+mod rules;
+#[cfg(feature = "server")]
+mod spec_cases;
 #[cfg(feature = "server")]
 mod store_suite;
 mod support;
 mod tidy;
+#[cfg(feature = "server")]
+mod unreadable;

@@ -178,6 +178,7 @@ fn document(
         );
         return Vec::new();
     };
+    // rule L-05
     if items.is_empty() {
         findings.push(empty_list(ErrorCode::StatementError, "statement", &member.node));
     }
