@@ -173,7 +173,9 @@ pub fn exit_status(error: &CliError) -> ExitStatus {
         CliError::CannotTell(_) | CliError::Output(_) => return ExitStatus::CannotTell,
         CliError::Refused(status) => status,
     };
-    if !findings(status).is_empty() {
+    // Findings about a policy text or a folder are findings, also when a server makes them.
+    let of_text = |field: &str| field.starts_with("document") || field.starts_with("files");
+    if findings(status).iter().any(|(field, _)| of_text(field)) {
         return ExitStatus::Denied;
     }
     match status.code() {

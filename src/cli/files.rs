@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::answer::CliError;
 use crate::catalog::Catalog;
 use crate::lang::limits::POLICY_BYTES_MAX;
-use crate::store::policy_files::{self, PolicyFilesError};
+use crate::store::policy_files;
 
 /// Longest catalog file, in bytes; the largest that ships has a twentieth of it.
 const CATALOG_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -120,14 +120,14 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, CliError> {
     if path.is_file() || !pattern.contains(['*', '?', '[']) {
         return Ok(vec![path]);
     }
-    let files = policy_files::expand(pattern).map_err(|error| match error {
-        PolicyFilesError::Pattern { .. } => CliError::Usage(error.to_string()),
-        PolicyFilesError::Folder { .. } | PolicyFilesError::TooMany { .. } => {
-            CliError::CannotTell(error.to_string())
-        }
-    })?;
+    let mut files: Vec<_> = policy_files::find_paths(&[pattern.to_owned()])
+        .map_err(|error| CliError::CannotTell(error.to_string()))?
+        .into_iter()
+        .map(|(_, path)| path)
+        .collect();
     if files.is_empty() {
         return Err(CliError::CannotTell(format!("no file matches `{pattern}`")));
     }
+    files.sort();
     Ok(files)
 }

@@ -11,8 +11,7 @@ use crate::lang::document::Effect;
 use crate::service::proto;
 
 /// A decision.
-#[must_use]
-pub fn decision(decision: &Decision, owner_uin: u64) -> proto::Decision {
+pub(super) fn decision(decision: &Decision, owner_uin: u64) -> proto::Decision {
     let Decision { outcome: decided, reason: why, determining, errors, filter, notes } = decision;
     let determining = determining.iter().map(|by| proto::DeterminingStatement {
         layer: layer(by.layer).into(),
@@ -48,8 +47,7 @@ pub fn decision(decision: &Decision, owner_uin: u64) -> proto::Decision {
 }
 
 /// What every statement said about one resource.
-#[must_use]
-pub fn resource_trace(trace: &ResourceTrace) -> proto::ResourceTrace {
+pub(super) fn resource_trace(trace: &ResourceTrace) -> proto::ResourceTrace {
     proto::ResourceTrace {
         resource: trace.resource.clone(),
         outcome: outcome(trace.reason.outcome()).into(),

@@ -20,8 +20,8 @@ const LINE_BYTES_MAX: usize = 400;
 #[must_use]
 pub fn render(name: &str, bytes: &[u8], finding: &Diagnostic) -> String {
     let text = String::from_utf8_lossy(bytes).into_owned();
-    let place = if finding.path.is_empty() { String::new() } else { format!(" {}", finding.path) };
-    let name = format!("{name}:{}:{}{place}", finding.line, finding.column);
+    // The column in characters, as everywhere; miette itself would count bytes.
+    let name = format!("{name}:{}:{}", finding.line, finding.column);
     let mut shown = MietteDiagnostic::new(message(finding))
         .with_code(finding.code.as_str())
         .with_severity(match finding.severity {
@@ -34,11 +34,11 @@ pub fn render(name: &str, bytes: &[u8], finding: &Diagnostic) -> String {
     }
     let span = drawable(&text, finding.span);
     if let Some(span) = span {
-        let label = if finding.expected.is_empty() { "here" } else { finding.expected.as_str() };
-        let label = if finding.expected.is_empty() {
-            label.to_owned()
-        } else {
-            format!("expected {label}")
+        let label = match (finding.path.as_str(), finding.expected.as_str()) {
+            ("", "") => "here".to_owned(),
+            ("", expected) => format!("expected {expected}"),
+            (path, "") => path.to_owned(),
+            (path, expected) => format!("{path}: expected {expected}"),
         };
         shown = shown.with_label(LabeledSpan::new(
             Some(label),
@@ -51,6 +51,7 @@ pub fn render(name: &str, bytes: &[u8], finding: &Diagnostic) -> String {
     let drawn = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
         .with_width(REPORT_COLUMNS)
         .with_links(false)
+        .without_primary_span_start()
         .render_report(&mut out, report.as_ref());
     if drawn.is_err() || span.is_none() {
         return format!("{name}: {finding}\n");

@@ -3,12 +3,13 @@
 //! Composition only. It refuses nothing itself: settings are checked by `config`.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use figment::value::Value;
-use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use super::answer::{CliError, ExitStatus};
@@ -16,9 +17,11 @@ use super::client::Client;
 use super::files::load_catalog;
 use crate::config::{Flag, LogFormat, Settings, StoreChoice};
 use crate::node::{Node, NodeSettings, PolicyFiles, SystemClock};
-use crate::service::{self, proto};
+use crate::service::{GrpcServer, proto};
 use crate::store::{MemoryStore, SledStore, Store};
 
+/// Longest time that requests under way are waited for at the end.
+const DRAIN: Duration = Duration::from_secs(10);
 /// The trial account's uin, its APPID and its apps.
 const DEV_OWNER: u64 = 12_345_678;
 const DEV_APP_ID: u64 = 1_250_000_001;
@@ -98,11 +101,6 @@ fn start_logging(settings: &Settings) -> Result<(), CliError> {
 async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, CliError> {
     let cannot = |error: &dyn std::fmt::Display| CliError::CannotTell(error.to_string());
     let catalog = Arc::new(load_catalog(&settings.catalogs)?);
-    // The address first: a second server on the same address must not wait for the store.
-    let listener = TcpListener::bind(settings.grpc).await.map_err(|error| {
-        CliError::CannotTell(format!("cannot listen on `{}`: {error}", settings.grpc))
-    })?;
-    let address = listener.local_addr()?;
     let store: Arc<dyn Store> = match &settings.store {
         StoreChoice::Memory => Arc::new(MemoryStore::new()),
         StoreChoice::Sled(directory) => {
@@ -118,12 +116,21 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
     for name in &settings.ignored {
         tracing::warn!("`{name}` is set, and this version has no keys yet: it is not read");
     }
-    let stopping = Arc::clone(&node);
-    let server = tokio::spawn(service::serve(Arc::clone(&node), listener, async move {
-        wait_for_signal().await;
-        tracing::info!("ending: answering what was asked, taking nothing new");
-        stopping.stop();
-    }));
+    let server = GrpcServer::bind(node, settings.grpc).await.map_err(|error| cannot(&error))?;
+    let address = server.address();
+    // One after the other would never announce: serving ends with the program.
+    let serving =
+        async { server.serve(wait_for_signal(), DRAIN).await.map_err(|error| cannot(&error)) };
+    tokio::try_join!(serving, announce(settings, address, err))?;
+    Ok(ExitStatus::Fine)
+}
+
+/// Says where the server is and what it is like, and prepares a trial.
+async fn announce(
+    settings: &Settings,
+    address: SocketAddr,
+    err: &mut dyn Write,
+) -> Result<(), CliError> {
     writeln!(err, "camgate listens on {address} (gRPC), store {}", settings.store)?;
     writeln!(
         err,
@@ -133,10 +140,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         prepare_trial(settings, &address.to_string(), err).await?;
     }
     writeln!(err, "ready")?;
-    err.flush()?;
-    let ended = server.await.map_err(|error| cannot(&error))?;
-    ended.map_err(|error| cannot(&error))?;
-    Ok(ExitStatus::Fine)
+    Ok(err.flush()?)
 }
 
 /// Ends with Ctrl-C, or with SIGTERM where there is one.

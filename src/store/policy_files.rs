@@ -71,6 +71,15 @@ pub enum PolicyFilesError {
 /// # Errors
 /// [`PolicyFilesError`] when the list itself is unknown. A file that cannot be read is in the list.
 pub fn find(patterns: &[String]) -> Result<Vec<FoundFile>, PolicyFilesError> {
+    let found = find_paths(patterns)?.into_iter();
+    Ok(found.map(|(stem, path)| FoundFile { stem, content: read(&path) }).collect())
+}
+
+/// As [`find`], but stems and paths only: nothing is read.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_paths(patterns: &[String]) -> Result<Vec<(String, PathBuf)>, PolicyFilesError> {
     let mut paths: BTreeMap<(String, PathBuf), ()> = BTreeMap::new();
     let mut seen = 0_usize;
     for pattern in patterns {
@@ -79,7 +88,7 @@ pub fn find(patterns: &[String]) -> Result<Vec<FoundFile>, PolicyFilesError> {
             at_most("files", POLICY_FILES_MAX, paths.len())?;
         }
     }
-    Ok(paths.into_keys().map(|(stem, path)| FoundFile { stem, content: read(&path) }).collect())
+    Ok(paths.into_keys().collect())
 }
 
 /// The files that one pattern finds, sorted.
