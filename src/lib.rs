@@ -23,3 +23,5 @@ pub mod service;
 // floor 5
 #[cfg(feature = "server")]
 pub mod cli;
+#[cfg(feature = "server")]
+pub mod config;

@@ -1,2 +1,9 @@
-//! skeleton
-fn main() {}
+//! The program `camgate`: arguments in, an answer and an exit status out.
+
+use std::io::{stderr, stdout};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let status = camgate::cli::run(std::env::args_os(), &mut stdout(), &mut stderr());
+    ExitCode::from(status.code())
+}

@@ -1,1 +1,30 @@
-//! The cli floor.
+//! The command line (floor 5): one file per family of commands.
+//!
+//! `run` reads the arguments, runs one command and prints its answer. Commands build values (see
+//! `answer`); none decides or stores anything itself: they call the floors below, or a server.
+
+pub mod account;
+pub mod answer;
+pub mod args;
+pub mod check;
+pub mod client;
+pub mod decision;
+pub mod files;
+pub mod folder;
+pub mod folder_io;
+pub mod group;
+pub mod junit;
+pub mod offline;
+mod offline_wire;
+pub mod policy;
+pub mod policy_files;
+pub mod policy_test;
+pub mod policy_versions;
+pub mod report;
+pub mod root;
+pub mod serve;
+pub mod user;
+pub mod view;
+pub mod watch;
+
+pub use root::run;

@@ -71,27 +71,55 @@ pub enum PolicyFilesError {
 /// # Errors
 /// [`PolicyFilesError`] when the list itself is unknown. A file that cannot be read is in the list.
 pub fn find(patterns: &[String]) -> Result<Vec<FoundFile>, PolicyFilesError> {
+    let found = find_paths(patterns)?.into_iter();
+    Ok(found.map(|(stem, path)| FoundFile { stem, content: read(&path) }).collect())
+}
+
+/// As [`find`], but stems and paths only: nothing is read.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_paths(patterns: &[String]) -> Result<Vec<(String, PathBuf)>, PolicyFilesError> {
     let mut paths: BTreeMap<(String, PathBuf), ()> = BTreeMap::new();
     let mut seen = 0_usize;
     for pattern in patterns {
-        let found = glob::glob_with(pattern, OPTIONS).map_err(|error| {
-            PolicyFilesError::Pattern { pattern: pattern.clone(), reason: error.to_string() }
-        })?;
-        for path in found {
-            seen = seen.saturating_add(1);
-            at_most("paths", PATHS_MAX, seen)?;
-            let path = path.map_err(|error| PolicyFilesError::Folder {
-                path: error.path().display().to_string(),
-                reason: error.error().to_string(),
-            })?;
-            if path.is_dir() {
-                continue;
-            }
+        for path in matching(pattern, &mut seen)? {
             paths.insert((stem(&path)?, path), ());
             at_most("files", POLICY_FILES_MAX, paths.len())?;
         }
     }
-    Ok(paths.into_keys().map(|(stem, path)| FoundFile { stem, content: read(&path) }).collect())
+    Ok(paths.into_keys().collect())
+}
+
+/// The files that one pattern finds, sorted.
+///
+/// # Errors
+/// [`PolicyFilesError`] when the list itself is unknown.
+pub fn expand(pattern: &str) -> Result<Vec<PathBuf>, PolicyFilesError> {
+    let mut paths = matching(pattern, &mut 0)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The files that one pattern finds; `seen` counts every path that was looked at.
+fn matching(pattern: &str, seen: &mut usize) -> Result<Vec<PathBuf>, PolicyFilesError> {
+    let found = glob::glob_with(pattern, OPTIONS).map_err(|error| PolicyFilesError::Pattern {
+        pattern: pattern.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let mut files = Vec::new();
+    for path in found {
+        *seen = seen.saturating_add(1);
+        at_most("paths", PATHS_MAX, *seen)?;
+        let path = path.map_err(|error| PolicyFilesError::Folder {
+            path: error.path().display().to_string(),
+            reason: error.error().to_string(),
+        })?;
+        if !path.is_dir() {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn at_most(unit: &'static str, limit: usize, actual: usize) -> Result<(), PolicyFilesError> {

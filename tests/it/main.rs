@@ -13,6 +13,9 @@ mod documents;
 mod examples;
 #[cfg(feature = "server")]
 mod grpc;
+mod hostile;
+#[cfg(feature = "server")]
+mod golden;
 mod lang_props;
 mod rules;
 #[cfg(feature = "server")]

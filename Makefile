@@ -1,0 +1,78 @@
+# Every task of this repository; `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# Seconds that each fuzz target runs.
+SECONDS := 10
+# Rounds of the crash test, of `make test`, `make ci` and `make soak`.
+CRASH_ROUNDS_TEST := 3
+CRASH_ROUNDS_CI := 20
+CRASH_ROUNDS_SOAK := 500
+# Random pairs of policies and requests that `make soak` decides twice.
+PAIRS_SOAK := 5000000
+FUZZ_TARGETS := parse pattern decide_vs_reference wire_roundtrip
+TEST_LOG := target/test.log
+
+# Sums the lines that `cargo test` prints for each test binary.
+define TOTALS
+awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
+  END { printf "tests: %d passed, %d failed, %d ignored\n", passed, failed, ignored }' $(TEST_LOG)
+endef
+
+.PHONY: help tools fuzz-tools format lint test-all test crash ci soak mutants fuzz golden docs
+
+help: ## Lists the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools:
+	@command -v $(CARGO) > /dev/null || { \
+	  echo "no Rust toolchain: install rustup (https://rustup.rs), then run make again" >&2; exit 1; }
+	@if command -v rustup > /dev/null; then rustup show active-toolchain > /dev/null; fi
+
+fuzz-tools: tools
+	@command -v cargo-fuzz > /dev/null || $(CARGO) install cargo-fuzz --locked
+
+format: tools
+	$(CARGO) fmt --check
+
+lint: tools
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --no-default-features --lib -- -D warnings
+
+test-all: tools
+	@mkdir -p target
+	CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_TEST) $(CARGO) test 2>&1 | tee $(TEST_LOG)
+
+test: format lint test-all ## Formatting, lints, and all tests
+	@$(TOTALS)
+
+crash: tools ## Kills a writing process again and again (CRASH_ROUNDS_CI rounds)
+	CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_CI) $(CARGO) test --test crash
+
+docs: tools ## The documentation of the library, broken links refused
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib
+
+ci: test docs ## What the build server runs: test, docs, release build, crash, fuzz
+	$(CARGO) build --release
+	$(MAKE) crash
+	$(MAKE) fuzz SECONDS=10
+	@$(TOTALS)
+
+soak: tools ## The long checks: 5,000,000 pairs, 500 crash rounds, 300 s of each fuzz target
+	CAMGATE_PAIRS=$(PAIRS_SOAK) $(CARGO) test --release --test prop -- --nocapture
+	$(MAKE) crash CRASH_ROUNDS_CI=$(CRASH_ROUNDS_SOAK)
+	$(MAKE) fuzz SECONDS=300
+
+mutants: tools ## Puts deliberate faults into the sources, one at a time; the tests must notice
+	$(CARGO) test --test mutants
+
+fuzz: fuzz-tools ## Runs every fuzz target for SECONDS seconds
+	for target in $(FUZZ_TARGETS); do \
+	  $(CARGO) fuzz run -s none $$target -- -max_total_time=$(SECONDS); \
+	done
+
+golden: tools ## Writes the golden files anew; read the difference before you commit it
+	INSTA_UPDATE=always $(CARGO) test --test it

@@ -1,0 +1,204 @@
+//! `serve`: opens the store, starts the node, listens, and ends in order.
+//!
+//! Composition only. It refuses nothing itself: settings are checked by `config`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use figment::value::Value;
+use tracing_subscriber::EnvFilter;
+
+use super::answer::{CliError, ExitStatus};
+use super::client::Client;
+use super::files::load_catalog;
+use crate::config::{Flag, LogFormat, Settings, StoreChoice};
+use crate::node::{Node, NodeSettings, PolicyFiles, SystemClock};
+use crate::service::{GrpcServer, proto};
+use crate::store::{MemoryStore, SledStore, Store};
+
+/// Longest time that requests under way are waited for at the end.
+const DRAIN: Duration = Duration::from_secs(10);
+/// The trial account's uin, its APPID and its apps.
+const DEV_OWNER: u64 = 12_345_678;
+const DEV_APP_ID: u64 = 1_250_000_001;
+const DEV_APPS: [(u64, &str); 3] =
+    [(1_400_000_000, "sandbox"), (1_400_000_001, "support"), (1_400_000_002, "community")];
+
+/// Runs the server
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  camgate serve --dev\n  \
+    camgate serve --store sled:/var/lib/camgate --policies 'operator-policies/**/*.json'\n\n\
+    Every flag is also a key of the TOML file given by `--config`, and an environment variable:\n\
+    `CAMGATE_` and the key in capitals, e.g. `CAMGATE_GRPC`. Lists are parted by commas there.")]
+pub struct Serve {
+    /// Where to listen for gRPC [default: 127.0.0.1:7401]; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub grpc: Option<String>,
+    /// Where records are kept: `sled:DIR` or `memory` [default: sled:camgate-data]
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+    /// A path pattern of preset policies of your own; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub policies: Vec<String>,
+    /// A catalog file of a service of your own; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub catalog: Vec<PathBuf>,
+    /// Trial mode: an empty store gets an account with three apps
+    #[arg(long)]
+    pub dev: bool,
+}
+
+impl Serve {
+    /// The settings given as flags.
+    #[must_use]
+    pub fn flags(&self) -> Vec<Flag> {
+        let mut flags: Vec<Flag> = Vec::new();
+        flags.extend(self.grpc.clone().map(|grpc| ("grpc", Value::from(grpc))));
+        flags.extend(self.store.clone().map(|store| ("store", Value::from(store))));
+        if !self.policies.is_empty() {
+            flags.push(("policies", Value::from(self.policies.clone())));
+        }
+        if !self.catalog.is_empty() {
+            let paths: Vec<_> = self.catalog.iter().map(|it| it.display().to_string()).collect();
+            flags.push(("catalog", Value::from(paths)));
+        }
+        if self.dev {
+            flags.push(("dev", Value::from(true)));
+        }
+        flags
+    }
+}
+
+/// Runs the server until it is told to end; what it says goes to `err`.
+///
+/// # Errors
+/// When the store, a file or the address cannot be used.
+pub fn serve(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, CliError> {
+    start_logging(settings)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::CannotTell(format!("cannot start: {error}")))?
+        .block_on(run(settings, err))
+}
+
+fn start_logging(settings: &Settings) -> Result<(), CliError> {
+    let filter = EnvFilter::try_new(&settings.log_filter).map_err(|error| {
+        CliError::Usage(format!("`log.filter` is `{}`: {error}", settings.log_filter))
+    })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match settings.log_format {
+        LogFormat::Text => lines.with_ansi(false).try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    started.map_err(|error| CliError::CannotTell(format!("cannot start logging: {error}")))
+}
+
+async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, CliError> {
+    let cannot = |error: &dyn std::fmt::Display| CliError::CannotTell(error.to_string());
+    let catalog = Arc::new(load_catalog(&settings.catalogs)?);
+    let store: Arc<dyn Store> = match &settings.store {
+        StoreChoice::Memory => Arc::new(MemoryStore::new()),
+        StoreChoice::Sled(directory) => {
+            Arc::new(SledStore::open(directory).await.map_err(|error| cannot(&error))?)
+        }
+    };
+    let files = (!settings.policies.is_empty())
+        .then(|| PolicyFiles { patterns: settings.policies.clone() });
+    let node = Node::start(store, catalog, Arc::new(SystemClock), files, NodeSettings::default())
+        .await
+        .map_err(|error| cannot(&error))?;
+    tracing::info!("settings: {}", settings.summary());
+    for name in &settings.ignored {
+        tracing::warn!("`{name}` is set, and this version has no keys yet: it is not read");
+    }
+    let server = GrpcServer::bind(node, settings.grpc).await.map_err(|error| cannot(&error))?;
+    let address = server.address();
+    // One after the other would never announce: serving ends with the program.
+    let serving =
+        async { server.serve(wait_for_signal(), DRAIN).await.map_err(|error| cannot(&error)) };
+    tokio::try_join!(serving, announce(settings, address, err))?;
+    Ok(ExitStatus::Fine)
+}
+
+/// Says where the server is and what it is like, and prepares a trial.
+async fn announce(
+    settings: &Settings,
+    address: SocketAddr,
+    err: &mut dyn Write,
+) -> Result<(), CliError> {
+    writeln!(err, "camgate listens on {address} (gRPC), store {}", settings.store)?;
+    writeln!(
+        err,
+        "callers are not authenticated: whoever reaches this address may ask and administer"
+    )?;
+    if settings.dev {
+        prepare_trial(settings, &address.to_string(), err).await?;
+    }
+    writeln!(err, "ready")?;
+    Ok(err.flush()?)
+}
+
+/// Ends with Ctrl-C, or with SIGTERM where there is one.
+async fn wait_for_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without signals the server runs until it is killed.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Gives an empty store the trial account, by the same way as any client, and says what to try.
+async fn prepare_trial(
+    settings: &Settings,
+    address: &str,
+    err: &mut dyn Write,
+) -> Result<(), CliError> {
+    let server = format!("http://{address}");
+    let settings = Settings { server: server.clone(), account: DEV_OWNER, ..settings.clone() };
+    let mut client = Client::connect(&settings).await?;
+    let request = proto::ListAccountsRequest::default();
+    let accounts = client.administration.list_accounts(request).await?.into_inner().accounts;
+    if !accounts.is_empty() {
+        return Ok(());
+    }
+    let request =
+        proto::CreateAccountRequest { owner_uin: DEV_OWNER, app_id: DEV_APP_ID, options: None };
+    client.administration.create_account(request).await?;
+    for (sdkappid, name) in DEV_APPS {
+        let request = proto::CreateAppRequest {
+            owner_uin: DEV_OWNER,
+            sdkappid,
+            name: name.to_owned(),
+            ..Default::default()
+        };
+        client.administration.create_app(request).await?;
+    }
+    let flag =
+        if settings.grpc.port() == 7401 { String::new() } else { format!(" --server {server}") };
+    writeln!(
+        err,
+        "the store was empty: created root account {DEV_OWNER} (APPID {DEV_APP_ID}) with apps \
+         1400000000, 1400000001, 1400000002\n\
+         try, in another terminal (`camgate` is this program):\n  \
+         camgate{flag} user create alice\n  \
+         camgate{flag} policy attach QcloudIMReadOnlyAccess --user alice\n  \
+         camgate{flag} check --principal alice --action im:DescribeConfInfo \
+         --resource qcs::im::uin/{DEV_OWNER}:sdkappid/1400000001"
+    )?;
+    Ok(())
+}

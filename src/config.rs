@@ -1,0 +1,269 @@
+//! The settings of one run: defaults, then a TOML file, then the environment, then flags.
+//!
+//! The only file that reads the environment (`CAMGATE_` and the key's path in capitals, levels
+//! joined by two underscores). An unknown key is refused wherever it stands, with the nearest known
+//! one. Nothing here may hold a secret: the settings are printed once when the server starts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::error::Kind;
+use figment::providers::{Format as _, Serialized, Toml};
+use figment::value::Value;
+use serde::{Deserialize, Serialize};
+
+/// Longest configuration file, in bytes: thousands of times the longest sensible one.
+const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+/// Names of the design that later versions read; setting them now is no mistake, and has no effect.
+const RESERVED: [&str; 2] = ["CAMGATE_DEV_SECRET_ID", "CAMGATE_DEV_SECRET_KEY"];
+/// The prefix of every environment variable of ours.
+const PREFIX: &str = "CAMGATE_";
+
+/// Where records are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// Nowhere: gone when the server ends.
+    Memory,
+    /// A directory with an embedded sled store.
+    Sled(PathBuf),
+}
+
+impl fmt::Display for StoreChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::Sled(directory) => write!(f, "sled:{}", directory.display()),
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The settings, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the server listens for gRPC; always a loopback address.
+    pub grpc: SocketAddr,
+    /// Where records are kept.
+    pub store: StoreChoice,
+    /// Path patterns of the operator's own preset policies.
+    pub policies: Vec<String>,
+    /// Catalog files of the operator's own services.
+    pub catalogs: Vec<PathBuf>,
+    /// The trial mode.
+    pub dev: bool,
+    /// The server that client commands talk to, e.g. `http://127.0.0.1:7401`.
+    pub server: String,
+    /// The account that client commands are about; 0 when it is the server's only one.
+    pub account: u64,
+    /// Which log lines are written, in the notation of `tracing-subscriber`'s `EnvFilter`.
+    pub log_filter: String,
+    /// How they look.
+    pub log_format: LogFormat,
+    /// Names that were set and that this version does not read yet.
+    pub ignored: Vec<String>,
+}
+
+/// Settings that cannot be used; the text says which, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSettings(String);
+
+/// One setting given as a flag: its key, and its value.
+pub type Flag = (&'static str, Value);
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    grpc: String,
+    store: String,
+    policies: Vec<String>,
+    catalog: Vec<PathBuf>,
+    dev: bool,
+    server: String,
+    account: u64,
+    log: RawLog,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLog {
+    filter: String,
+    format: LogFormat,
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            grpc: "127.0.0.1:7401".into(),
+            store: "sled:camgate-data".into(),
+            policies: Vec::new(),
+            catalog: Vec::new(),
+            dev: false,
+            server: "http://127.0.0.1:7401".into(),
+            account: 0,
+            log: RawLog { filter: "camgate=info,warn".into(), format: LogFormat::Text },
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `file`, the process's environment and the flags, in that order; later ones win.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a key is unknown, or a value cannot be used.
+    pub fn load(file: Option<&Path>, flags: Vec<Flag>) -> Result<Self, InvalidSettings> {
+        let text = file.map(read_file).transpose()?;
+        let environment = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value)))
+            .filter(|(key, _)| key.starts_with(PREFIX))
+            .map(|(key, value)| match value.into_string() {
+                Ok(value) => Ok((key, value)),
+                Err(_) => Err(InvalidSettings(format!("the value of `{key}` is not valid UTF-8"))),
+            })
+            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        Self::merge(text.as_deref(), environment, flags)
+    }
+
+    /// As `load`, from values: the file's text, the variables that begin with `CAMGATE_`, flags.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn merge(
+        toml: Option<&str>,
+        environment: BTreeMap<String, String>,
+        flags: Vec<Flag>,
+    ) -> Result<Self, InvalidSettings> {
+        let mut figment = Figment::from(Serialized::defaults(Raw::default()));
+        if let Some(text) = toml {
+            figment = figment.merge(Toml::string(text));
+        }
+        let mut ignored = Vec::new();
+        for (name, text) in environment {
+            if RESERVED.contains(&name.as_str()) {
+                ignored.push(name);
+                continue;
+            }
+            let key = name.trim_start_matches(PREFIX).to_ascii_lowercase().replace("__", ".");
+            let value = environment_value(&key, &text);
+            figment = figment.merge((key, value));
+        }
+        for flag in flags {
+            figment = figment.merge(flag);
+        }
+        let raw: Raw = figment.extract().map_err(|error| InvalidSettings(explain(error)))?;
+        Self::check(raw, ignored)
+    }
+
+    fn check(raw: Raw, ignored: Vec<String>) -> Result<Self, InvalidSettings> {
+        let grpc: SocketAddr = raw.grpc.parse().map_err(|_| {
+            InvalidSettings(format!(
+                "`grpc` is `{}`, expected an address and a port such as `127.0.0.1:7401`",
+                raw.grpc
+            ))
+        })?;
+        if !grpc.ip().is_loopback() {
+            return Err(InvalidSettings(format!(
+                "`grpc` is `{grpc}`, which other machines can reach; expected a loopback address \
+                 such as `127.0.0.1:{}`, because this version has neither TLS nor authentication \
+                 of callers",
+                grpc.port()
+            )));
+        }
+        Ok(Self {
+            grpc,
+            store: parse_store(&raw.store)?,
+            policies: raw.policies,
+            catalogs: raw.catalog,
+            dev: raw.dev,
+            server: raw.server,
+            account: raw.account,
+            log_filter: raw.log.filter,
+            log_format: raw.log.format,
+            ignored,
+        })
+    }
+
+    /// One line for people, printed when the server starts.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let catalogs: Vec<_> = self.catalogs.iter().map(|path| path.display()).collect();
+        format!(
+            "grpc={} store={} policies={:?} catalog={catalogs:?} dev={} log.filter={:?}",
+            self.grpc, self.store, self.policies, self.dev, self.log_filter
+        )
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, InvalidSettings> {
+    let refuse = |reason: String| {
+        InvalidSettings(format!("cannot read the configuration `{}`: {reason}", path.display()))
+    };
+    let size = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
+    if size > CONFIG_BYTES_MAX {
+        return Err(refuse(format!("it has {size} bytes, at most {CONFIG_BYTES_MAX} are read")));
+    }
+    std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))
+}
+
+fn parse_store(text: &str) -> Result<StoreChoice, InvalidSettings> {
+    match text.split_once(':') {
+        None if text == "memory" => Ok(StoreChoice::Memory),
+        Some(("sled", directory)) if !directory.is_empty() => {
+            Ok(StoreChoice::Sled(PathBuf::from(directory)))
+        }
+        _ => Err(InvalidSettings(format!("`store` is `{text}`, expected `sled:DIR` or `memory`"))),
+    }
+}
+
+/// The environment has text only; the key says what it is to be. Lists are parted by commas.
+fn environment_value(key: &str, text: &str) -> Value {
+    let parsed = match key {
+        "policies" | "catalog" => {
+            Some(text.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
+        }
+        "dev" => text.parse::<bool>().ok().map(Value::from),
+        "account" => text.parse::<u64>().ok().map(Value::from),
+        _ => None,
+    };
+    parsed.unwrap_or_else(|| Value::from(text))
+}
+
+fn explain(error: figment::Error) -> String {
+    if let Kind::UnknownField(name, known) = &error.kind {
+        let mut path = error.path.clone();
+        if path.last() != Some(name) {
+            path.push(name.clone());
+        }
+        let path = path.join(".");
+        return match nearest(name, known) {
+            Some(near) => format!("unknown setting `{path}`; did you mean `{near}`?"),
+            None => format!("unknown setting `{path}`, expected one of `{}`", known.join("`, `")),
+        };
+    }
+    let text = error.to_string();
+    format!("cannot use the settings: {}", text.trim_end_matches('.'))
+}
+
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
+        .filter(|(distance, candidate)| *distance * 2 <= candidate.len().max(2))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests;
