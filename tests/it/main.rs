@@ -12,10 +12,10 @@ mod documents;
 #[cfg(feature = "server")]
 mod examples;
 #[cfg(feature = "server")]
+mod golden;
+#[cfg(feature = "server")]
 mod grpc;
 mod hostile;
-#[cfg(feature = "server")]
-mod golden;
 mod lang_props;
 mod rules;
 #[cfg(feature = "server")]

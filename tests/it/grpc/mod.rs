@@ -3,6 +3,7 @@
 mod acceptance;
 mod administration;
 mod consistency;
+mod loading;
 mod operator_presets;
 mod searches;
 mod statuses;

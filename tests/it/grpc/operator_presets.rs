@@ -90,8 +90,8 @@ async fn files_appear_change_break_and_vanish() {
 
     // Another one appears.
     std::fs::write(dir.path().join("new.json"), policy("im:*")).unwrap();
-    eventually("the new file is a preset", || async move { preset(shown, "new").await.is_some() })
-        .await;
+    server.node.check_policy_files(&files(dir.path())).await;
+    assert!(preset(&server, "new").await.is_some());
     server.stop().await;
 }
 

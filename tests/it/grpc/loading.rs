@@ -1,0 +1,115 @@
+//! Accounts that come and go in memory, and nodes that fall behind the store's history.
+
+use std::sync::Arc;
+
+use camgate::node::NodeSettings;
+use camgate::service::proto as pb;
+use camgate::store::{ChangeRetention, MemoryStore, Store};
+
+use super::{ALLOW_ALL, ROOT, TestServer, question};
+
+fn owner(number: u64) -> u64 {
+    ROOT + number
+}
+
+async fn create_account(server: &TestServer, owner_uin: u64) -> u64 {
+    let mut admin = server.admin.clone();
+    let request = pb::CreateAccountRequest { owner_uin, app_id: owner_uin, options: None };
+    admin.create_account(request).await.unwrap();
+    let request =
+        pb::CreateSubAccountRequest { owner_uin, name: "alice".to_owned(), ..Default::default() };
+    admin.create_sub_account(request).await.unwrap().into_inner().sub_account.unwrap().uin
+}
+
+async fn create_policy(server: &TestServer, owner_uin: u64) -> u64 {
+    let request = pb::CreatePolicyRequest {
+        owner_uin,
+        name: "all".to_owned(),
+        document: ALLOW_ALL.to_owned(),
+        ..Default::default()
+    };
+    let answer = server.admin.clone().create_policy(request).await.unwrap().into_inner();
+    answer.policy.unwrap().policy_id
+}
+
+/// Attaches or detaches, and gives the token.
+async fn grant(server: &TestServer, owner_uin: u64, policy_id: u64, uin: u64, on: bool) -> String {
+    let mut admin = server.admin.clone();
+    let result = if on {
+        let request = pb::AttachPolicyRequest { owner_uin, policy_id, uin, ..Default::default() };
+        admin.attach_policy(request).await.unwrap().into_inner().result
+    } else {
+        let request = pb::DetachPolicyRequest { owner_uin, policy_id, uin, ..Default::default() };
+        admin.detach_policy(request).await.unwrap().into_inner().result
+    };
+    result.unwrap().revision
+}
+
+async fn is_allowed(server: &TestServer, uin: u64, token: &str) -> bool {
+    let mut request = question(uin, "im:SendMsg", "*");
+    request.consistency = Some(pb::Consistency { at_least: token.to_owned() });
+    let answer = server.authz.clone().check(request).await.unwrap().into_inner();
+    answer.decision.unwrap().outcome() == pb::Outcome::Allow
+}
+
+/// Many accounts in little room: every reader still sees every write it has the token of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn evicted_accounts_answer_as_before() {
+    const ACCOUNTS: u64 = 12;
+    let settings = NodeSettings { accounts_loaded_max: 3, ..Default::default() };
+    let server = TestServer::start(Arc::new(MemoryStore::new()), None, settings).await;
+    let server = Arc::new(server);
+    let mut tasks = Vec::new();
+    for number in 0..ACCOUNTS {
+        let server = Arc::clone(&server);
+        tasks.push(tokio::spawn(async move {
+            let owner_uin = owner(number);
+            let uin = create_account(&server, owner_uin).await;
+            let policy = create_policy(&server, owner_uin).await;
+            for round in 0..20 {
+                let on = round % 2 == 0;
+                let token = grant(&server, owner_uin, policy, uin, on).await;
+                assert_eq!(is_allowed(&server, uin, &token).await, on, "{owner_uin} {round}");
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    // Asking about accounts that do not exist leaves nothing behind.
+    for number in 0..50 {
+        let mut request = question(1, "im:SendMsg", "*");
+        request.principal.as_mut().unwrap().owner_uin = 900_000_000 + number;
+        server.authz.clone().check(request).await.unwrap();
+    }
+    assert!(server.node.loaded_accounts() <= 3, "{} loaded", server.node.loaded_accounts());
+    Arc::into_inner(server).unwrap().stop().await;
+}
+
+/// A store that keeps one change: a node that is late reads everything again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_misses_changes_reads_again() {
+    let retention = ChangeRetention { sets_max: 1, bytes_max: 1 };
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::with_retention(retention));
+    let settings = || NodeSettings { watch_retry_ms: 5, ..Default::default() };
+    let first = TestServer::start(Arc::clone(&store), None, settings()).await;
+    let second = TestServer::start(Arc::clone(&store), None, settings()).await;
+    let uin = create_account(&first, ROOT).await;
+    let policy = create_policy(&first, ROOT).await;
+    let mut token = String::new();
+    for round in 0..60 {
+        let on = round % 2 == 0;
+        token = grant(&first, ROOT, policy, uin, on).await;
+        // Changes in a row without anybody in between: the followers cannot get each.
+        for number in 0..20_u8 {
+            let key = vec![b'z', number];
+            store.commit(camgate::store::Commit::new().put(key, vec![round])).await.unwrap();
+        }
+        assert_eq!(is_allowed(&second, uin, &token).await, on, "{round}");
+        assert_eq!(is_allowed(&first, uin, &token).await, on, "{round}");
+    }
+    assert!(!is_allowed(&second, uin, &token).await);
+    assert!(second.node.readiness().borrow().is_ready());
+    first.stop().await;
+    second.stop().await;
+}
