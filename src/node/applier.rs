@@ -85,15 +85,15 @@ async fn reopen(node: &Arc<Node>, mut fault: StoreError) -> Option<Watch> {
 async fn start_over(node: &Arc<Node>) -> Result<Watch, StoreError> {
     let head = node.store.head().await?;
     let watch = node.store.watch(head).await?;
+    // The presets before the cells: what is loaded from here on is compiled with the new ones.
+    if let Err(problem) = node.reload_presets().await {
+        error!(%problem, "presets cannot be read");
+    }
     // After the watch is open: what is loaded from here on is at `head` or later.
     for cell in node.cells.all() {
         node.cells.retire(cell.lock().await);
     }
     node.index.forget_all(head);
-    if let Err(problem) = node.reload_presets().await {
-        error!(%problem, "presets cannot be read");
-        return Err(StoreError::Unavailable { detail: problem.to_string() });
-    }
     node.applied.send_if_modified(|applied| {
         let is_newer = head > *applied;
         *applied = head.max(*applied);
@@ -126,13 +126,11 @@ async fn apply(node: &Arc<Node>, change: &ChangeSet) {
 /// Reads the presets again and rebuilds every loaded account with them.
 async fn apply_presets(node: &Arc<Node>) {
     let result = node.reload_presets().await;
-    node.health.set_record_problem("presets", result.as_ref().err().map(ToString::to_string));
     let shared = node.shared.load_full();
     for cell in node.cells.all() {
         let mut guard = cell.lock().await;
         if result.is_err() {
-            // What the presets say now is unknown: every account is read again, and that fails
-            // until they can be read.
+            // Fail closed: what the presets say now is unknown, so no account can be loaded.
             node.cells.retire(guard);
             continue;
         }

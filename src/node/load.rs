@@ -121,6 +121,10 @@ impl Node {
     }
 
     async fn read_account(&self, owner_uin: u64) -> Result<Option<AccountView>, NodeError> {
+        if let Some(problem) = &*self.presets_problem.load() {
+            let (key, problem) = ("presets".to_owned(), problem.to_string());
+            return Err(NodeError::Record { key, problem });
+        }
         let applied = self.applied_revision();
         let (entries, as_of) = self.store.read_prefix(&records::account_prefix(owner_uin)).await?;
         if as_of < applied {

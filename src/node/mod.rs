@@ -28,7 +28,7 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, watch as watch_channel};
 
 pub use clock::{Clock, SystemClock};
@@ -68,6 +68,8 @@ pub struct Node {
     index: GlobalIndex,
     /// Presets and general policies, compiled.
     shared: ArcSwap<Shared>,
+    /// Why the presets cannot be read, when they cannot.
+    presets_problem: ArcSwapOption<String>,
     /// Everything up to this revision is in what is loaded.
     applied: watch_channel::Sender<Revision>,
     health: Health,
@@ -102,6 +104,7 @@ impl Node {
             cells: Cells::new(settings.accounts_loaded_max),
             index: GlobalIndex::new(settings.global_entries_max),
             shared: ArcSwap::from_pointee(shared),
+            presets_problem: ArcSwapOption::empty(),
             applied: watch_channel::Sender::new(head),
             health: Health::new(),
             stopping: watch_channel::Sender::new(false),

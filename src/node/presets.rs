@@ -227,10 +227,13 @@ impl Node {
         Ok(attached)
     }
 
-    /// Takes the presets from the records.
+    /// Takes the presets from the records. While they cannot be read, no account can be loaded.
     pub(super) async fn reload_presets(&self) -> Result<(), NodeError> {
-        let shared = load::read_shared(&*self.store, &self.catalog).await?;
-        self.shared.store(Arc::new(shared));
+        let result = load::read_shared(&*self.store, &self.catalog).await;
+        let problem = result.as_ref().err().map(ToString::to_string);
+        self.health.set_record_problem("presets", problem.clone());
+        self.presets_problem.store(problem.map(Arc::new));
+        self.shared.store(Arc::new(result?));
         Ok(())
     }
 }

@@ -6,6 +6,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -13,7 +15,7 @@ use super::page::Page;
 use super::proto;
 use super::proto::authorization_service_server::AuthorizationService;
 use super::rpc::call;
-use super::status::ApiError;
+use super::status::{ApiError, status};
 use super::wire::request::{self, BATCH_ENTRIES_MAX};
 use super::wire::{self, decision};
 use crate::lang::action::ActionName;
@@ -230,6 +232,36 @@ fn named_owner(principal: Option<&proto::Principal>) -> u64 {
     principal.map(|principal| principal.owner_uin).unwrap_or_default()
 }
 
+/// Answers a stream in order until the caller ends it or the node stops.
+async fn answer_all(
+    service: Authorization,
+    mut entries: Streaming<proto::CheckRequest>,
+    answers: mpsc::Sender<Result<proto::BatchCheckEntry, Status>>,
+) {
+    let mut stopping = service.node.stopping();
+    let stopped = async move { drop(stopping.wait_for(|is_stopping| *is_stopping).await) };
+    tokio::pin!(stopped);
+    loop {
+        let entry = tokio::select! {
+            entry = entries.next() => entry,
+            () = answers.closed() => return,
+            () = &mut stopped => {
+                let _ = answers.send(Err(status(NodeError::Stopping))).await;
+                return;
+            }
+        };
+        let answer = match entry {
+            Some(Ok(entry)) => Ok(batch_entry(service.check_one(entry).await)),
+            Some(Err(broken)) => Err(broken),
+            None => return,
+        };
+        let is_last = answer.is_err();
+        if answers.send(answer).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl AuthorizationService for Authorization {
     async fn check(
@@ -258,13 +290,11 @@ impl AuthorizationService for Authorization {
         &self,
         request: Request<Streaming<proto::CheckRequest>>,
     ) -> Result<Response<Self::StreamCheckStream>, Status> {
-        let service = self.clone();
-        // `then` answers one before it takes the next: in order, and no faster than it is read.
-        let answers = request.into_inner().then(move |entry| {
-            let service = service.clone();
-            async move { Ok(batch_entry(service.check_one(entry?).await)) }
-        });
-        call("StreamCheck", 0, async { Ok(Box::pin(answers) as Self::StreamCheckStream) }).await
+        // Room for one: an entry is answered before the next is taken, no faster than it is read.
+        let (sender, answers) = mpsc::channel(1);
+        tokio::spawn(answer_all(self.clone(), request.into_inner(), sender));
+        let answers: Self::StreamCheckStream = Box::pin(ReceiverStream::new(answers));
+        call("StreamCheck", 0, async { Ok(answers) }).await
     }
 
     async fn explain(

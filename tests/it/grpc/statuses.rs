@@ -167,6 +167,31 @@ async fn damaged_records_are_data_loss() {
     server.stop().await;
 }
 
+/// Fail closed: presets that cannot be read leave every account without an answer.
+#[tokio::test]
+async fn damaged_presets_are_data_loss() {
+    use camgate::store::{Commit, Store, key};
+    let store = Arc::new(MemoryStore::new());
+    let mut server =
+        TestServer::start(Arc::clone(&store) as _, None, NodeSettings::default()).await;
+    server.create_account().await;
+    let preset = key::operator_preset_key("x");
+    let damaged = Commit::new().put(preset.clone(), b"\xff\xff".to_vec());
+    let ask = |revision, server: &TestServer| {
+        let mut request = question(ROOT, "im:SendMsg", "*");
+        let at_least = server.node.token(revision);
+        request.consistency = Some(pb::Consistency { at_least });
+        request
+    };
+    let request = ask(store.commit(damaged).await.unwrap(), &server);
+    let status = server.authz.check(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::DataLoss);
+    let mended = Commit::new().delete(preset);
+    let request = ask(store.commit(mended).await.unwrap(), &server);
+    assert_eq!(server.check(request).await.outcome(), pb::Outcome::Allow);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn health_follows_readiness() {
     let server = TestServer::memory().await;
