@@ -3,20 +3,21 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
 
-mod documents;
-#[cfg(feature = "server")]
-mod grpc;
 #[cfg(feature = "server")]
 mod directory;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
-mod hostile;
 #[cfg(feature = "server")]
 mod golden;
+#[cfg(feature = "server")]
+mod grpc;
+mod hostile;
 mod lang_props;
 mod rules;
 #[cfg(feature = "server")]
