@@ -1,4 +1,6 @@
 //! The one integration binary: each module is one subject.
+#[cfg(feature = "server")]
+mod analysis;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
