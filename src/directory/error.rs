@@ -145,8 +145,7 @@ pub enum DirectoryError {
     /// A policy document has errors. All findings are listed, in document order (rule L-11).
     #[error(
         "the policy document has {} errors; the first: {}",
-        errors(.findings),
-        first(.findings)
+        errors(.findings), first(.findings)
     )]
     BadDocument {
         /// The findings; one or more of them are errors.
@@ -204,8 +203,7 @@ pub enum DirectoryError {
         /// Its policies.
         policies: usize,
     },
-    /// A sub-account holds policies, is in groups or has a boundary, and the command does not
-    /// force.
+    /// A sub-account holds policies, groups or a boundary, and the command does not force.
     #[error(
         "the sub-account `{name}` has {policies} policies and is in {groups} groups: remove these \
          and its boundary first, or force"

@@ -31,9 +31,10 @@ pub(super) fn app_names(snapshot: &AccountSnapshot, action: &Action) -> Option<V
     }
     let owner = snapshot.owner().uin;
     let name = |id: u64| ResourceName::parse(&kind.name_of(owner, &id.to_string()));
-    // The catalog has checked the template, so every name can be read; one that could not would
-    // make the list unknowable, and then it is decided as `*`.
-    snapshot.sdkappids().map(name).collect::<Result<_, _>>().ok()
+    // The catalog has checked the template; were a name unreadable all the same, the list would be
+    // empty, which is the safe answer.
+    let names: Result<Vec<ResourceName>, _> = snapshot.sdkappids().map(name).collect();
+    Some(names.unwrap_or_default())
 }
 
 /// Decides a list.

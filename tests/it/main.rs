@@ -1,11 +1,21 @@
 //! The one integration binary: each module is one subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected must fail, and says where by panicking"
+)]
+
 #[cfg(feature = "server")]
 mod analysis;
+#[cfg(feature = "server")]
+mod directory;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
 #[cfg(feature = "server")]
 mod golden;
+mod hostile;
 mod lang_props;
 mod rules;
 #[cfg(feature = "server")]

@@ -105,7 +105,10 @@ impl<'a> Reading<'a> {
     /// The policies that count and cannot be read (rule D-05).
     fn broken(&self) -> Vec<DecisionError> {
         let of = |(layer, _, policy): &(Layer, usize, &PolicyInput)| match &policy.body {
-            PolicyBody::Unreadable(why) => Some(error(*layer, policy, None, None, why)),
+            PolicyBody::Unreadable(why) => {
+                let message = format!("policy `{}` cannot be read: {why}", policy.name);
+                Some(error(*layer, policy, None, None, &message))
+            }
             PolicyBody::Valid(_) => None,
         };
         self.policies().iter().filter_map(of).collect()

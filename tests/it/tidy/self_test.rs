@@ -20,6 +20,7 @@ fn tidy_finds_imports_that_point_up() {
         ("src/engine/x.rs", "fn f(a: crate::store::Store) {}", "floors: engine -> store"),
         ("src/directory/x.rs", "use crate::store::Store;", "floors: directory -> store"),
         ("src/store/mod.rs", "use super::node::Node;", "floors: store -> node"),
+        ("src/directory/mod.rs", "use super::store::State;", "floors: directory -> store"),
         ("src/config.rs", "use crate::cli::Args;", "floors: config -> cli"),
         ("src/extra/mod.rs", "", "floors: `extra` is not in the table"),
         ("src/lang/x.rs", "use super::super::engine;", "super::super: "),
