@@ -201,7 +201,7 @@ impl RustFile {
     /// Floors 0 and 1 are pure.
     fn impurities(&self, table: &[Row]) -> Vec<Fault> {
         let floor = table.iter().find(|row| Some(row.module) == self.module());
-        if !floor.is_some_and(|row| row.floor <= 1) {
+        if floor.is_none_or(|row| row.floor > 1) {
             return Vec::new();
         }
         let mut faults = Vec::new();
