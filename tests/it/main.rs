@@ -9,6 +9,8 @@
 )]
 
 #[cfg(feature = "server")]
+mod analysis;
+#[cfg(feature = "server")]
 mod directory;
 mod documents;
 #[cfg(feature = "server")]
