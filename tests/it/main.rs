@@ -6,6 +6,16 @@
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
 
+#[cfg(feature = "server")]
+mod cli_administration;
+#[cfg(feature = "server")]
+mod cli_files;
+#[cfg(feature = "server")]
+mod cli_story;
+#[cfg(feature = "server")]
+mod command;
+#[cfg(feature = "server")]
+mod docs;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
