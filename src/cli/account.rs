@@ -111,7 +111,8 @@ async fn get_account(client: &mut Client) -> Result<Answer, CliError> {
     let response = client.administration.get_account(request).await?.into_inner();
     let account = response.account.ok_or_else(|| missing("account"))?;
     let text = format!(
-        "account {} (APPID {})\n{} sub-accounts, {} groups, {} custom policies, {} apps\nrevision {}",
+        "account {} (APPID {})\n{} sub-accounts, {} groups, {} custom policies, {} apps\n\
+         revision {}",
         account.owner_uin,
         account.app_id,
         response.sub_accounts,
@@ -152,7 +153,7 @@ pub enum AppCommand {
         /// The app's SdkAppId
         sdkappid: u64,
         /// A name for people
-        #[arg(long, default_value = "", hide_default_value = true)]
+        #[arg(long)]
         name: String,
         /// A tag, `KEY=VALUE`; conditions see it as `qcs:resource_tag` with `KEY&VALUE`
         #[arg(long = "tag", value_name = "KEY=VALUE")]

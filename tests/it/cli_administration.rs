@@ -99,7 +99,7 @@ fn refusals_have_an_exit_status_and_details() {
         (&["policy", "create", "bad", "bad.json"], 1, "InvalidParameter.EffectError"),
         (&["policy", "create", "bad", "missing.json"], 3, "cannot read `missing.json`"),
         (&["init", "--owner", "1", "--app-id", "2"], 2, "has an account already"),
-        (&["app", "create", "1400000000"], 2, "1400000000"),
+        (&["app", "create", "1400000000", "--name", "x"], 2, "1400000000"),
         (
             &["check", "--principal", "root", "--action", "im:describeconfinfo", "--resource", "*"],
             2,

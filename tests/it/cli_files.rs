@@ -18,11 +18,13 @@ const BAD: [(&str, &str); 5] = [
     ("truncated", "{\n  \"version\": \"2.0\",\n  \"statement\": [\n"),
     (
         "case-twin",
-        r#"{"version":"2.0","statement":{"effect":"deny","action":"im:describeConfInfo","resource":"*"}}"#,
+        r#"{"version":"2.0","statement":[
+  {"effect":"deny","action":"im:describeConfInfo","resource":"*"}]}"#,
     ),
     (
         "resource",
-        r#"{"version":"2.0","statement":{"effect":"deny","action":"im:*","resource":"qcs:im:sdkappid/客服"}}"#,
+        r#"{"version":"2.0","statement":[
+  {"effect":"deny","action":"im:*","resource":"qcs:im:sdkappid/客服"}]}"#,
     ),
 ];
 
@@ -68,7 +70,7 @@ fn fmt_checks_prints_and_writes() {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path();
     let loose =
-        r#"{"statement":{"action":"im:*","effect":"allow","resource":"*"},"version":"2.0"}"#;
+        r#"{"statement":[{"action":"im:*","effect":"allow","resource":"*"}],"version":"2.0"}"#;
     fs::write(folder.join("a.json"), loose).unwrap();
     assert_eq!(offline(folder, &["policy", "fmt", "--check", "a.json"]).status, 1);
     let printed = offline(folder, &["policy", "fmt", "a.json"]);
@@ -91,7 +93,8 @@ fn diff_schema_and_test_answer() {
     let folder = directory.path();
     let policy = |action: &str| {
         format!(
-            r#"{{"version":"2.0","statement":{{"effect":"allow","action":"{action}","resource":"*"}}}}"#
+            r#"{{"version":"2.0","statement":[
+                {{"effect":"allow","action":"{action}","resource":"*"}}]}}"#
         )
     };
     fs::write(folder.join("old.json"), policy("im:*")).unwrap();
