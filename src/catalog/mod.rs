@@ -1,9 +1,9 @@
 //! What services offer (floor 0): their actions, what each is asked about, and the names of their
 //! resources; and the policies that ship with the program.
 //!
-//! Data comes from `policies/catalog/*.json`, embedded in the binary, and from files a user adds for
-//! services of their own. Pure: bytes in, values out. It must never decide anything, and never look
-//! inside a policy document. It stands beside `lang`, whose trait `Vocabulary` it implements;
+//! Data comes from `policies/catalog/*.json`, embedded in the binary, and from files a user adds
+//! for services of their own. Pure: bytes in, values out. It must never decide anything, and never
+//! look inside a policy document. It stands beside `lang`, whose trait `Vocabulary` it implements;
 //! `engine` takes action ids, granularity and derived keys from it, `gate` resource names.
 
 mod error;

@@ -54,6 +54,14 @@ pub enum RecordKey {
     Global(GlobalKey),
 }
 
+impl RecordKey {
+    /// Whether it is a record of a global index and not the account's own.
+    #[must_use]
+    pub fn is_global(self) -> bool {
+        matches!(self, Self::Global(_))
+    }
+}
+
 impl Record {
     /// Which record it is.
     #[must_use]

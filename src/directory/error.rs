@@ -143,13 +143,19 @@ pub enum DirectoryError {
         max: u64,
     },
     /// A policy document has errors. All findings are listed, in document order (rule L-11).
-    #[error("the policy document has {} errors; the first: {}", errors(.findings), first(.findings))]
+    #[error(
+        "the policy document has {} errors; the first: {}",
+        errors(.findings), first(.findings)
+    )]
     BadDocument {
         /// The findings; one or more of them are errors.
         findings: Vec<Diagnostic>,
     },
     /// It would go over a quota.
-    #[error("there would be {actual} {}, the limit is {limit}: remove some first", .quota.counted())]
+    #[error(
+        "there would be {actual} {}, the limit is {limit}: remove some first",
+        .quota.counted()
+    )]
     QuotaExceeded {
         /// Which one.
         quota: Quota,
@@ -166,7 +172,8 @@ pub enum DirectoryError {
     },
     /// A policy is attached, and the command does not force.
     #[error(
-        "the policy `{name}` is attached to {users} users and {groups} groups: detach it first, or force"
+        "the policy `{name}` is attached to {users} users and {groups} groups: detach it first, \
+         or force"
     )]
     PolicyAttached {
         /// The policy.
@@ -196,7 +203,7 @@ pub enum DirectoryError {
         /// Its policies.
         policies: usize,
     },
-    /// A sub-account holds policies, is in groups or has a boundary, and the command does not force.
+    /// A sub-account holds policies, groups or a boundary, and the command does not force.
     #[error(
         "the sub-account `{name}` has {policies} policies and is in {groups} groups: remove these \
          and its boundary first, or force"

@@ -1,8 +1,8 @@
 //! From a command to changes: the one door by which a state is altered.
 //!
-//! Commands work on a draft, a scratch copy of the state that remembers what was touched. What comes
-//! out is the difference between draft and state, so a command that changes nothing yields nothing,
-//! and several commands in one commit yield the last value of each record.
+//! Commands work on a draft, a scratch copy of the state that remembers what was touched. What
+//! comes out is the difference between draft and state, so a command that changes nothing yields
+//! nothing, and several commands in one commit yield the last value of each record.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

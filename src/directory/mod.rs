@@ -1,8 +1,8 @@
 //! The directory: accounts, sub-accounts, groups, policies, attachments, boundaries and apps.
 //!
-//! State as plain values, and commands that turn a state into changes. Pure in practice: no storage,
-//! no wire types, no clock; time is a parameter. It must never decide a request. The node (floor 3)
-//! reads records, calls [`execute`], commits the changes, and builds snapshots from
+//! State as plain values, and commands that turn a state into changes. Pure in practice: no
+//! storage, no wire types, no clock; time is a parameter. It must never decide a request. The node
+//! (floor 3) reads records, calls [`execute`], commits the changes, and builds snapshots from
 //! [`AccountState`].
 
 mod account;

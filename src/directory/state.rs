@@ -1,8 +1,8 @@
 //! All of one account, as values: what commands read and what snapshots are built from.
 //!
-//! Maps mirror the stored records, so that applying a change is one insertion or removal. Values are
-//! shared, so that a copy of the state is cheap. Nothing here checks anything: only `execute` makes
-//! changes, and only changes alter a state.
+//! Maps mirror the stored records, so that applying a change is one insertion or removal. Values
+//! are shared, so that a copy of the state is cheap. Nothing here checks anything: only `execute`
+//! makes changes, and only changes alter a state.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -95,7 +95,8 @@ pub struct Explanation {
     pub decision: Decision,
     /// Per resource what every statement came to; empty for an unknown principal.
     pub resources: Vec<ResourceTrace>,
-    /// The condition keys that the context lacks and that made a statement fail, sorted.
+    /// The condition keys that the context lacks and that made a statement fail, as they are to be
+    /// sent, sorted. Tags of a registered app are never sent (rule D-17).
     pub missing_keys: Vec<String>,
 }
 
@@ -189,8 +190,9 @@ impl Recorder<'_> {
         };
         let seen: Vec<String> = condition.seen(overlay).iter().map(ToString::to_string).collect();
         let missing = seen.is_empty();
-        if missing {
-            self.missing_keys.insert(condition.key().canonical().to_owned());
+        let key = condition.key().canonical();
+        if missing && overlay.lacks(key) {
+            self.missing_keys.insert(key.to_owned());
         }
         let expected = entry.policy.condition_values(entry.index, index);
         FirstFailure::Condition {

@@ -57,6 +57,12 @@ impl<'a> Overlay<'a> {
             time: OnceCell::new(),
         }
     }
+
+    /// Whether the request could have sent values under this canonical key and has not.
+    pub(super) fn lacks(&self, key: &str) -> bool {
+        let registered = key == RESOURCE_TAG && self.tags.is_some();
+        !registered && self.values(key).is_none_or(<[ContextValue]>::is_empty)
+    }
 }
 
 fn number(value: u64) -> [ContextValue; 1] {

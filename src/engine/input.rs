@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::catalog::Preset;
+use crate::lang;
 use crate::lang::valid::ValidPolicy;
 use crate::lang::variable::Owner;
 
@@ -79,6 +81,20 @@ pub struct PolicyInput {
     pub version: u32,
     /// What it says.
     pub body: PolicyBody,
+}
+
+impl PolicyInput {
+    /// A policy that ships with the program; its only version is 1.
+    #[must_use]
+    pub fn from_preset(preset: &Preset) -> Self {
+        let body = match lang::load(preset.document) {
+            Ok(policy) => PolicyBody::Valid(Arc::new(policy)),
+            Err(findings) => PolicyBody::Unreadable(
+                findings.first().map_or_else(String::new, |finding| finding.message.clone()),
+            ),
+        };
+        Self { id: preset.id, name: preset.name.into(), version: 1, body }
+    }
 }
 
 /// One registered app of the account.

@@ -18,8 +18,7 @@ pub(super) fn names(snapshot: &AccountSnapshot, action: &Action) -> Option<Vec<R
     if action.granularity != Granularity::List {
         return None;
     }
-    // Not knowing what the list is about must not turn it into a question about `*`.
-    Some(app_names(snapshot, action).unwrap_or_default())
+    app_names(snapshot, action)
 }
 
 /// The names of the account's apps as any action speaks of them, by ascending id; none when the
@@ -32,8 +31,10 @@ pub(super) fn app_names(snapshot: &AccountSnapshot, action: &Action) -> Option<V
     }
     let owner = snapshot.owner().uin;
     let name = |id: u64| ResourceName::parse(&kind.name_of(owner, &id.to_string()));
-    // The catalog has checked the template, so every name can be read.
-    snapshot.sdkappids().map(name).collect::<Result<_, _>>().ok()
+    // The catalog has checked the template; were a name unreadable all the same, the list would be
+    // empty, which is the safe answer.
+    let names: Result<Vec<ResourceName>, _> = snapshot.sdkappids().map(name).collect();
+    Some(names.unwrap_or_default())
 }
 
 /// Decides a list.

@@ -20,6 +20,8 @@ pub mod reference;
 mod request;
 mod search;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod world;
 

@@ -67,7 +67,8 @@ pub struct RequestParts {
     pub context: Context,
     /// The server's time; `qcs:current_time` unless the context has that key.
     pub now: Timestamp,
-    /// The policies of the caller's session; each must allow (rule D-10). Empty: no session.
+    /// The policies of the caller's session, compiled for the catalog of the snapshot that will
+    /// decide; each must allow (rule D-10). Empty: no session.
     pub session: Vec<Arc<CompiledPolicy>>,
     /// The uin of the root account in which the app that `resource` names is registered, when that
     /// is known from the app registry; none when it is no app, or registered nowhere (rule D-08).

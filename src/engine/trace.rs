@@ -1,4 +1,5 @@
-//! Who watches a decision being made. `decide` is written once; what is recorded is up to the trace.
+//! Who watches a decision being made. `decide` is written once; what is recorded is up to the
+//! trace.
 //!
 //! [`NoTrace`] costs nothing. A trace may ask to see every attached statement instead of only those
 //! that the index proposes; it can never change a decision.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::compile::CompiledPolicy;
 use super::index::PolicySet;
 use super::input::PolicyInput;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, general_policies, presets};
 
 /// What all accounts have in common: the catalog, the policies that bind everybody, and the shared
 /// policies that may be attached in every account (presets and the operator's own).
@@ -29,6 +29,15 @@ impl World {
         let shared = shared.into_iter().map(compile).collect();
         let general = PolicySet::new(general.into_values().collect(), catalog.len());
         Self { catalog, general, shared }
+    }
+
+    /// The world of the program as shipped, with these shared policies besides the presets: general
+    /// policies and presets come from `catalog`.
+    #[must_use]
+    pub fn shipped(catalog: Arc<Catalog>, more: Vec<PolicyInput>) -> Self {
+        let general = general_policies().iter().map(PolicyInput::from_preset).collect();
+        let shared = presets().iter().map(PolicyInput::from_preset).chain(more).collect();
+        Self::new(catalog, general, shared)
     }
 
     /// The catalog that everything is compiled for.

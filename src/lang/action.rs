@@ -102,7 +102,8 @@ pub struct ActionPattern {
 }
 
 impl ActionPattern {
-    /// Reads `*`, `name/service:Name`, `service:Name` or `permid/number`, stars allowed in the name.
+    /// Reads `*`, `name/service:Name`, `service:Name` or `permid/number`, stars allowed in the
+    /// name.
     ///
     /// # Errors
     /// What is wrong with the text.

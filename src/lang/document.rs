@@ -34,7 +34,8 @@ impl Effect {
     }
 }
 
-/// What kind of document a text is meant to be; it decides whether `principal` may stand (rule L-08).
+/// What kind of document a text is meant to be; it decides whether `principal` may stand (rule
+/// L-08).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum DocumentKind {
     /// Attached to users, groups and roles, or used as boundary or session policy.

@@ -1,11 +1,11 @@
 //! The canonical form of a policy, and the digest of its meaning (rule L-12).
 //!
-//! Keys stand in the order version, statement; effect, principal, action, resource, condition. Lists
-//! are always written as lists, but for a lone `*`; the prefix `name/` is left out, `*:*` is `*`. The
-//! order of statements and entries is the author's. Where that would push a policy over the limit of
-//! its length, entries of one are written without brackets, which is never longer than the author's
-//! own text. It must never change what a policy means. Side branch of the flow: a `ValidPolicy` in,
-//! text out.
+//! Keys stand in the order version, statement; effect, principal, action, resource, condition.
+//! Lists are always written as lists, but for a lone `*`; the prefix `name/` is left out, `*:*` is
+//! `*`. The order of statements and entries is the author's. Where that would push a policy over
+//! the limit of its length, entries of one are written without brackets, which is never longer than
+//! the author's own text. It must never change what a policy means. Side branch of the flow: a
+//! `ValidPolicy` in, text out.
 
 use std::fmt::Write as _;
 

@@ -6,7 +6,8 @@
 pub const POLICY_CHARS_MAX: usize = 6_144;
 /// Longest policy text accepted for reading at all, in bytes: ten times the above, for indentation.
 pub const POLICY_BYTES_MAX: usize = 64 * 1024;
-/// Deepest nesting of arrays and objects; the grammar itself needs seven with the wrapper (rule L-10).
+/// Deepest nesting of arrays and objects; the grammar itself needs seven with the wrapper (rule
+/// L-10).
 pub const POLICY_DEPTH_MAX: usize = 16;
 /// Most findings reported for one document; more are counted, not listed.
 pub const FINDINGS_MAX: usize = 200;

@@ -15,8 +15,9 @@ pub struct Number {
 }
 
 impl Number {
-    /// Reads a JSON number's text: no plus sign, no leading zeros but `0` itself, `e` or `E` allowed.
-    /// None when the text is no such number, or has more digits or a larger exponent than the limits.
+    /// Reads a JSON number's text: no plus sign, no leading zeros but `0` itself, `e` or `E`
+    /// allowed. None when the text is no such number, or has more digits or a larger exponent than
+    /// the limits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = match text.strip_prefix('-') {

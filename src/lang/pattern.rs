@@ -65,7 +65,8 @@ impl Glob {
         let Some((last, middle)) = rest.split_last() else { return false };
         let Some(text) = text.strip_prefix(&**first) else { return false };
         let Some(mut text) = text.strip_suffix(&**last) else { return false };
-        // The leftmost place for each piece leaves the most for the next, so no choice is regretted.
+        // The leftmost place for each piece leaves the most for the next, so no choice is
+        // regretted.
         for piece in middle {
             let Some((_, after)) = text.split_once(&**piece) else { return false };
             text = after;

@@ -1,8 +1,8 @@
 //! A JSON Schema for policy documents, for editors and other tools (draft 2020-12).
 //!
 //! It is made from the tables that the parser itself uses: operators, general keys, limits. It sees
-//! less than the parser: repeated keys, lengths in bytes, owners and catalogs are beyond a schema. It
-//! must never refuse what the parser accepts.
+//! less than the parser: repeated keys, lengths in bytes, owners and catalogs are beyond a schema.
+//! It must never refuse what the parser accepts.
 
 use serde_json::{Map, Value, json};
 
@@ -260,7 +260,10 @@ impl Shape {
             "propertyNames": {
                 "maxLength": CONDITION_KEY_BYTES_MAX,
                 "pattern":
-                    r"^(?!\s)(?![\s\S]*\$\{)[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f]$",
+                    concat!(
+                        r"^(?!\s)(?![\s\S]*\$\{)[^\u0000-\u001f\u007f-\u009f]*",
+                        r"[^\s\u0000-\u001f\u007f-\u009f]$",
+                    ),
             },
             "properties": properties,
             "patternProperties": patterns,

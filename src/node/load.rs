@@ -1,8 +1,8 @@
 //! Loading: from stored records to views, under the cell's lock.
 //!
-//! A cell is in the map and locked before its records are read, and the applier takes the same lock,
-//! so no change can fall between the two: what the read does not hold comes later and is applied.
-//! What cannot be read is an error and leaves no cell behind.
+//! A cell is in the map and locked before its records are read, and the applier takes the same
+//! lock, so no change can fall between the two: what the read does not hold comes later and is
+//! applied. What cannot be read is an error and leaves no cell behind.
 
 use std::sync::Arc;
 

@@ -117,8 +117,8 @@ impl Node {
         }
     }
 
-    /// Whether the files are this node's news. A node of a shared store that starts with other files
-    /// than recorded cannot tell whose are right; files that change under it are meant.
+    /// Whether the files are this node's news. A node of a shared store that starts with other
+    /// files than recorded cannot tell whose are right; files that change under it are meant.
     fn must_record(&self, last_seen: Option<&str>, seen: &str) -> bool {
         let shared = self.shared();
         match (last_seen, shared.digest.as_deref()) {

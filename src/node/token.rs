@@ -96,7 +96,14 @@ mod tests {
             let damaged = String::from_utf8(bytes).unwrap();
             assert!(matches!(tokens.read(&damaged), Err(NodeError::BadToken { .. })), "{damaged}");
         }
-        for text in ["", "5", "群组", &token[1..], &token.to_uppercase(), &"é".repeat(14)] {
+        for text in [
+            "",
+            "5",
+            "群组",
+            token.strip_suffix(|_: char| true).unwrap(),
+            &token.to_uppercase(),
+            &"é".repeat(14),
+        ] {
             assert!(matches!(tokens.read(text), Err(NodeError::BadToken { .. })), "{text}");
         }
     }

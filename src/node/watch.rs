@@ -129,10 +129,10 @@ fn has_keys(event: &AccountEvent) -> bool {
 }
 
 fn compacted(error: StoreError) -> NodeError {
-    match error {
-        StoreError::Compacted { .. } | StoreError::Ahead { .. } => NodeError::Compacted,
-        other => NodeError::Store(other),
+    if matches!(error, StoreError::Compacted { .. } | StoreError::Ahead { .. }) {
+        return NodeError::Compacted;
     }
+    NodeError::Store(error)
 }
 
 fn mutations_of(owner_uin: u64, change: &ChangeSet) -> Vec<&Mutation> {

@@ -106,7 +106,8 @@ impl GrpcServer {
         let (reporter, health) = tonic_health::server::health_reporter();
         let v1 = reflection().build_v1()?;
         let v1alpha = reflection().build_v1alpha()?;
-        report(&reporter, node.readiness().borrow().is_ready()).await;
+        let is_ready = node.readiness().borrow().is_ready();
+        report(&reporter, is_ready).await;
         let follow = tokio::spawn(follow_readiness(Arc::clone(&node), reporter.clone()));
         let (stopping, mut is_stopping) = watch_channel::channel(false);
         let router = Server::builder()

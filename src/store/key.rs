@@ -4,7 +4,7 @@
 //! a/<owner>/h                    account head          u/<uin>        index: uin → accounts
 //! a/<owner>/s/<uin>              sub-account           x/<sdkappid>   index: app → owner
 //! a/<owner>/g/<group>            group                 o/<name>       operator's preset
-//! a/<owner>/p/<policy>           custom policy         o!             digest of the operator's files
+//! a/<owner>/p/<policy>           custom policy         o!             digest of operator's files
 //! a/<owner>/v/<policy>/<version> policy version        n/uin          the uin to allot next
 //! a/<owner>/x/<sdkappid>         app                   i/<owner>/<id> request that was done
 //! ```

@@ -1,8 +1,9 @@
 //! The store: a durable, versioned map of opaque bytes with atomic commits and a change stream.
 //!
 //! [`Store`] is the contract, and each engine keeps it: [`MemoryStore`] for tests and trials,
-//! [`SledStore`] on one machine's disk. This floor must never contain policy logic. The node (floor 3) reads an account's records
-//! here, commits changes under preconditions, and follows the change stream.
+//! [`SledStore`] on one machine's disk. This floor must never contain policy logic. The node (floor
+//! 3) reads an account's records here, commits changes under preconditions, and follows the change
+//! stream.
 
 mod change;
 mod commit;

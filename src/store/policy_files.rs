@@ -83,24 +83,43 @@ pub fn find_paths(patterns: &[String]) -> Result<Vec<(String, PathBuf)>, PolicyF
     let mut paths: BTreeMap<(String, PathBuf), ()> = BTreeMap::new();
     let mut seen = 0_usize;
     for pattern in patterns {
-        let found = glob::glob_with(pattern, OPTIONS).map_err(|error| {
-            PolicyFilesError::Pattern { pattern: pattern.clone(), reason: error.to_string() }
-        })?;
-        for path in found {
-            seen = seen.saturating_add(1);
-            at_most("paths", PATHS_MAX, seen)?;
-            let path = path.map_err(|error| PolicyFilesError::Folder {
-                path: error.path().display().to_string(),
-                reason: error.error().to_string(),
-            })?;
-            if path.is_dir() {
-                continue;
-            }
+        for path in matching(pattern, &mut seen)? {
             paths.insert((stem(&path)?, path), ());
             at_most("files", POLICY_FILES_MAX, paths.len())?;
         }
     }
     Ok(paths.into_keys().collect())
+}
+
+/// The files that one pattern finds, sorted.
+///
+/// # Errors
+/// [`PolicyFilesError`] when the list itself is unknown.
+pub fn expand(pattern: &str) -> Result<Vec<PathBuf>, PolicyFilesError> {
+    let mut paths = matching(pattern, &mut 0)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The files that one pattern finds; `seen` counts every path that was looked at.
+fn matching(pattern: &str, seen: &mut usize) -> Result<Vec<PathBuf>, PolicyFilesError> {
+    let found = glob::glob_with(pattern, OPTIONS).map_err(|error| PolicyFilesError::Pattern {
+        pattern: pattern.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let mut files = Vec::new();
+    for path in found {
+        *seen = seen.saturating_add(1);
+        at_most("paths", PATHS_MAX, *seen)?;
+        let path = path.map_err(|error| PolicyFilesError::Folder {
+            path: error.path().display().to_string(),
+            reason: error.error().to_string(),
+        })?;
+        if !path.is_dir() {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn at_most(unit: &'static str, limit: usize, actual: usize) -> Result<(), PolicyFilesError> {

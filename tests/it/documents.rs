@@ -64,7 +64,8 @@ fn errors(bytes: &[u8], kind: DocumentKind) -> (bool, Vec<String>) {
     (checked.policy.is_some(), errors)
 }
 
-/// Whether the schema accepts the text; false when it is no JSON that a schema could be asked about.
+/// Whether the schema accepts the text; false when it is no JSON that a schema could be asked
+/// about.
 fn schema_accepts(bytes: &[u8], kind: DocumentKind) -> Option<bool> {
     let document: Value = serde_json::from_slice(bytes).ok()?;
     let validator = jsonschema::validator_for(&lang::schema(kind)).unwrap();

@@ -249,7 +249,8 @@ proptest! {
         resource in "qcs::(im|cos)?:(gz)?:(uin/1|uin/2|uid/7)?:[aB*:/]{1,4}",
     ) {
         let [one, two] = [own.0, own.1].map(|text| ActionPattern::parse(&text).unwrap());
-        prop_assert!(!one.covers(&two) || !two.matches(service, &name) || one.matches(service, &name));
+        let matches = [&one, &two].map(|it| it.matches(service, &name));
+        prop_assert!(!one.covers(&two) || !matches[1] || matches[0]);
         let [one, two] = [other.0, other.1].map(|text| ResourcePattern::parse(&text).unwrap());
         let resource = ResourceName::parse(&resource).unwrap();
         let variables = Variables { uin: 11, owner: Owner { uin: 1, app_id: 7 } };
@@ -260,7 +261,9 @@ proptest! {
 
     // rule L-01
     #[test]
-    fn bytes_of_any_kind_give_findings_in_bounds(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn bytes_of_any_kind_give_findings_in_bounds(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         check_any(&bytes);
     }
 

@@ -3,6 +3,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
 
@@ -16,9 +18,15 @@ mod cli_story;
 mod command;
 #[cfg(feature = "server")]
 mod docs;
+mod directory;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
+#[cfg(feature = "server")]
+mod golden;
+#[cfg(feature = "server")]
+mod grpc;
+mod hostile;
 mod lang_props;
 mod rules;
 #[cfg(feature = "server")]

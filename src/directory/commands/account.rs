@@ -9,7 +9,7 @@ use crate::directory::error::{DirectoryError, Noun};
 use crate::directory::execute::Draft;
 use crate::directory::global::UinEntry;
 
-/// Uins and APPIDs are decimal numbers in resource names; this keeps them exact in every JSON reader.
+/// Largest uin, APPID and SdkAppId: exact in every JSON reader.
 pub(super) const ID_MAX: u64 = (1 << 53) - 1;
 
 pub(super) fn create(

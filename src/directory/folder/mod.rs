@@ -113,11 +113,15 @@ impl FolderFault {
 
 impl fmt::Display for FolderFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if !self.path.is_empty() {
-            write!(f, " ({})", self.path)?;
+        // A fault without a file is about the whole folder.
+        if !self.file.is_empty() {
+            f.write_str(&self.file)?;
+            if !self.path.is_empty() {
+                write!(f, " ({})", self.path)?;
+            }
+            f.write_str(": ")?;
         }
-        write!(f, ": {}", self.message)
+        f.write_str(&self.message)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Plans: the commands that turn a state into what a folder says, in order.
 //!
-//! Steps come in phases, and every step that narrows access stands before every step that may widen
-//! it. What a step does is judged from the effects of the documents it is about, and is never called
-//! harmless when it might not be.
+//! Steps come in phases, and every step that narrows access stands before every step that may
+//! widen it. What a step does is judged from the effects of the documents it is about, and is
+//! never called harmless when it might not be: a step that does both (a new document, losing a
+//! policy that holds denies) counts as widening. Taken in one commit, no state in between is ever
+//! seen.
 
 use std::collections::BTreeMap;
 

@@ -54,7 +54,8 @@ pub enum ContextFault {
     View(String),
     /// Empty, too long or unprintable key.
     #[error(
-        "context key `{0}` is empty, unprintable, or over the limit of {CONDITION_KEY_BYTES_MAX} bytes"
+        "context key `{0}` is empty, unprintable, or over the limit of \
+         {CONDITION_KEY_BYTES_MAX} bytes"
     )]
     Key(String),
     /// Too many keys.

@@ -71,7 +71,8 @@ impl Condition {
         &self.operands
     }
 
-    /// The context's values that this condition sees, aliases and single tags resolved (C-18, C-19).
+    /// The context's values that this condition sees, aliases and single tags resolved (C-18,
+    /// C-19).
     #[must_use]
     pub fn seen<'f>(&self, facts: &'f impl Facts) -> Cow<'f, [ContextValue]> {
         let values = facts.values(self.key.canonical()).unwrap_or_default();
@@ -159,9 +160,11 @@ impl Condition {
             }
             Kind::StringLike => {
                 let text = text_of(value);
-                Ok(any(
-                    &|operand| matches!(operand, Operand::Like(own) if own.matches(&text, variables)),
-                ))
+                let like = |operand: &Operand| {
+                    let Operand::Like(own) = operand else { return false };
+                    own.matches(&text, variables)
+                };
+                Ok(any(&like))
             }
             Kind::Numeric(comparison) => {
                 let number = number_of(value).ok_or("a number")?;
@@ -170,9 +173,11 @@ impl Condition {
             Kind::Date(comparison) => {
                 let ContextValue::Text(text) = value else { return Err("an instant") };
                 let instant = parse_instant(text).ok_or("an instant")?;
-                Ok(any(
-                    &|operand| matches!(operand, Operand::Instant(own) if holds(comparison, instant.cmp(own))),
-                ))
+                let compare = |operand: &Operand| {
+                    let Operand::Instant(own) = operand else { return false };
+                    holds(comparison, instant.cmp(own))
+                };
+                Ok(any(&compare))
             }
             Kind::Bool => {
                 let truth = match value {

@@ -1,7 +1,7 @@
 //! JSON with places: every value and every key of the text with its span (rules L-01, L-10).
 //!
-//! The tree, and the way from a place in the text to a JSON path. `read` builds it. It must keep what
-//! the text says as it stands: members in order, repeated keys included, numbers as written.
+//! The tree, and the way from a place in the text to a JSON path. `read` builds it. It must keep
+//! what the text says as it stands: members in order, repeated keys included, numbers as written.
 
 mod read;
 

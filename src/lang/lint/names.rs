@@ -1,6 +1,7 @@
 //! Names that no catalog lists (rules ).
 //!
-//! A name that differs from a catalogued one only in case is an error, made by `validate`, not here.
+//! A name that differs from a catalogued one only in case is an error, made by `validate`, not
+//! here.
 
 use super::{
     CheckedStatement, Findings, UNKNOWN_ACTION, UNKNOWN_ACTION_SET, UNKNOWN_SERVICE, Vocabulary,

@@ -30,17 +30,37 @@ pub(super) fn check(
 }
 
 fn explain(text: &Spanned<String>, fault: &ResourceFault) -> Finding {
-    const VARIABLES: &str =
-        "variables may stand only in the last segment; an empty account is the policy's own";
     if text.value.is_empty() {
         return text_error(ErrorCode::ResourceQcsError, text, "resource", "is empty")
             .expected(EXPECTED)
             .help("write `*` for all");
     }
+    let (code, expected, help) = advice(text, fault);
+    let wrong = match fault {
+        ResourceFault::Variable(fault) => format!("has a wrong variable: {fault}"),
+        ResourceFault::TooLong { .. }
+        | ResourceFault::Segments(_)
+        | ResourceFault::NotQcs(_)
+        | ResourceFault::Project(_)
+        | ResourceFault::Service(_)
+        | ResourceFault::Region(_)
+        | ResourceFault::Account(_)
+        | ResourceFault::Content => fault.to_string(),
+    };
+    text_error(code, text, "resource", &wrong).expected(expected).help(help)
+}
+
+/// The code of a fault, what was expected, and what to do.
+fn advice(
+    text: &Spanned<String>,
+    fault: &ResourceFault,
+) -> (ErrorCode, &'static str, &'static str) {
+    const VARIABLES: &str =
+        "variables may stand only in the last segment; an empty account is the policy's own";
     let variable = |segment: &str, otherwise: &'static str| {
         if segment.contains("${") { VARIABLES } else { otherwise }
     };
-    let (code, expected, help) = match fault {
+    match fault {
         ResourceFault::NotQcs(_) | ResourceFault::Segments(_)
             if text.value.contains(FULL_WIDTH_COLON) =>
         {
@@ -89,19 +109,7 @@ fn explain(text: &Spanned<String>, fault: &ResourceFault) -> Finding {
             "`${uin}`, `${owner_uin}` or `${app_id}`",
             "`${` begins a variable; no other names are known",
         ),
-    };
-    let wrong = match fault {
-        ResourceFault::Variable(fault) => format!("has a wrong variable: {fault}"),
-        ResourceFault::TooLong { .. }
-        | ResourceFault::Segments(_)
-        | ResourceFault::NotQcs(_)
-        | ResourceFault::Project(_)
-        | ResourceFault::Service(_)
-        | ResourceFault::Region(_)
-        | ResourceFault::Account(_)
-        | ResourceFault::Content => fault.to_string(),
-    };
-    text_error(code, text, "resource", &wrong).expected(expected).help(help)
+    }
 }
 
 /// Rule R-11.

@@ -15,9 +15,7 @@ fn statement(body: &str) -> String {
 }
 
 fn condition(block: &str) -> String {
-    statement(&format!(
-        r#"{{"effect":"deny","action":"im:*","resource":"*","condition":{block}}}"#
-    ))
+    statement(&format!(r#"{{"effect":"deny","action":"im:*","resource":"*","condition":{block}}}"#))
 }
 
 fn action(text: &str) -> String {
@@ -32,9 +30,7 @@ fn resource(text: &str) -> String {
 pub(crate) fn all() -> Vec<Hostile> {
     let mut all = Vec::new();
     for group in [json(), shapes(), sizes(), texts(), conditions()] {
-        all.extend(
-            group.into_iter().map(|(name, bytes, says)| Hostile { name, bytes, says }),
-        );
+        all.extend(group.into_iter().map(|(name, bytes, says)| Hostile { name, bytes, says }));
     }
     all
 }
@@ -100,7 +96,11 @@ fn shapes() -> Group {
             statement(r#"{"effect":"deny","\u0065ffect":"allow","action":"*","resource":"*"}"#),
             "effect",
         ),
-        ("notaction", statement(r#"{"effect":"allow","notaction":"*","resource":"*"}"#), "notaction"),
+        (
+            "notaction",
+            statement(r#"{"effect":"allow","notaction":"*","resource":"*"}"#),
+            "notaction",
+        ),
         (
             "principal",
             statement(r#"{"effect":"allow","principal":"*","action":"*","resource":"*"}"#),
@@ -117,11 +117,7 @@ fn shapes() -> Group {
         ("empty action list", action("[]"), "action"),
         ("null action", action("null"), "action"),
         ("nested action list", action(r#"[["im:*"]]"#), "action"),
-        (
-            "unknown key",
-            statement(&GOOD.replace("\"effect\"", "\"sid\":\"1\",\"effect\"")),
-            "sid",
-        ),
+        ("unknown key", statement(&GOOD.replace("\"effect\"", "\"sid\":\"1\",\"effect\"")), "sid"),
         (
             "wrapper with a second key",
             format!(r#"{{"strategyInfo":{},"version":"2.0"}}"#, statement(GOOD)),
@@ -142,19 +138,35 @@ fn sizes() -> Group {
     let megabytes = 10 * 1024 * 1024;
     let many = vec![GOOD; 2_000].join(",");
     let texts = [
-        ("10 MB of spaces", format!("{}{}", " ".repeat(megabytes), statement(GOOD)), "limit"),
-        ("10 MB string", action(&format!("\"im:{}\"", "a".repeat(megabytes))), "limit"),
-        ("10 MB of digits", condition(&format!(r#"{{"numeric_equal":{{"k":{}}}}}"#, "9".repeat(megabytes))), "limit"),
+        (
+            "10 MB of spaces",
+            format!("{}{}", " ".repeat(megabytes), statement(GOOD)),
+            "at most 65536 bytes",
+        ),
+        (
+            "10 MB string",
+            action(&format!("\"im:{}\"", "a".repeat(megabytes))),
+            "at most 65536 bytes",
+        ),
+        (
+            "10 MB of digits",
+            condition(&format!(r#"{{"numeric_equal":{{"k":{}}}}}"#, "9".repeat(megabytes))),
+            "at most 65536 bytes",
+        ),
         ("lists 10,000 deep", deep("[", "]"), "deep"),
         ("objects 10,000 deep", deep("{\"a\":", "}"), "deep"),
         ("unclosed 10,000 deep", "[".repeat(10_000), "deep"),
         ("deep below a condition", condition(&deep("[", "]")), "deep"),
-        ("2,000 statements", statement(&many), "limit"),
+        ("2,000 statements", statement(&many), "at most 65536 bytes"),
         ("6,145 characters", action(&format!("\"im:{}\"", "a".repeat(6_145))), "limit"),
         ("star 6,000 times", action(&format!("\"im:{}\"", "*".repeat(6_000))), "limit"),
         ("star and letter 100 times", action(&format!("\"im:{}?\"", "*a".repeat(100))), ""),
         ("4,000 escapes", action(&format!("\"im:{}\"", "\\u0041".repeat(4_000))), "limit"),
-        ("resource over the limit", resource(&format!("\"qcs::im:::{}\"", "a/".repeat(1_500))), "limit"),
+        (
+            "resource over the limit",
+            resource(&format!("\"qcs::im:::{}\"", "a/".repeat(1_500))),
+            "limit",
+        ),
     ];
     texts.into_iter().map(|(name, text, says)| (name, text.into_bytes(), says)).collect()
 }
@@ -198,9 +210,20 @@ fn conditions() -> Group {
         ("number that is none", r#"{"numeric_equal":{"k":"ten"}}"#, "number"),
         ("huge exponent", r#"{"numeric_equal":{"k":1e999999999}}"#, "number"),
         ("address that is none", r#"{"ip_equal":{"qcs:ip":"10.0.0.0/33"}}"#, "address"),
-        ("date that is none", r#"{"date_less_than":{"qcs:current_time":"2022-02-30T00:00:00Z"}}"#, "instant"),
-        ("date operator on the address", r#"{"date_equal":{"qcs:ip":"2022-02-03T00:00:00Z"}}"#, "qcs:ip"),
+        (
+            "date that is none",
+            r#"{"date_less_than":{"qcs:current_time":"2022-02-30T00:00:00Z"}}"#,
+            "instant",
+        ),
+        (
+            "date operator on the address",
+            r#"{"date_equal":{"qcs:ip":"2022-02-03T00:00:00Z"}}"#,
+            "qcs:ip",
+        ),
         ("boolean that is none", r#"{"bool_equal":{"k":"yes"}}"#, "true"),
     ];
-    blocks.into_iter().map(|(name, block, says)| (name, condition(block).into_bytes(), says)).collect()
+    blocks
+        .into_iter()
+        .map(|(name, block, says)| (name, condition(block).into_bytes(), says))
+        .collect()
 }

@@ -19,7 +19,8 @@ fn tidy_finds_imports_that_point_up() {
         ("src/lang/mod.rs", "use super::engine;", "floors: lang -> engine"),
         ("src/engine/x.rs", "fn f(a: crate::store::Store) {}", "floors: engine -> store"),
         ("src/directory/x.rs", "use crate::store::Store;", "floors: directory -> store"),
-        ("src/store/mod.rs", "use super::directory::State;", "floors: store -> directory"),
+        ("src/directory/mod.rs", "use super::store::State;", "floors: directory -> store"),
+        ("src/store/mod.rs", "use super::node::Node;", "floors: store -> node"),
         ("src/config.rs", "use crate::cli::Args;", "floors: config -> cli"),
         ("src/extra/mod.rs", "", "floors: `extra` is not in the table"),
         ("src/lang/x.rs", "use super::super::engine;", "super::super: "),
@@ -66,6 +67,10 @@ fn tidy_finds_bad_shapes() {
     assert_eq!(faults("src/lang/x.rs", &long_file), ["file length: 801 lines"]);
     let wide = format!("// {}", "中".repeat(98));
     assert_eq!(faults("src/lang/x.rs", &wide), ["line length: 101 columns"]);
+    let data = format!("let a = \"{}\";", "a".repeat(98));
+    assert_eq!(faults("src/lang/x.rs", &data), ["line length: 109 columns"]);
+    assert_eq!(faults("tests/it/x.rs", &data), Vec::<String>::new());
+    assert_eq!(faults("tests/it/x.rs", &wide), ["line length: 101 columns"]);
     assert_eq!(RustFile::new("src/lang/x.rs", "use a;").faults(FLOORS).len(), 1);
     assert_eq!(RustFile::new("src/lang/x.rs", "//! A\nmod tests;").loose_tests().len(), 1);
 }
@@ -99,6 +104,10 @@ fn tidy_finds_crates_outside_their_owner() {
     ];
     assert!(owner_faults(&good, &owner, "sled = \"0.34\"").is_empty());
     assert_eq!(owner_faults(&good, &owner, "").len(), 1);
+    let folder = [("sled", Some("src/store/sled/"))];
+    let inside = [file("src/store/sled/open.rs", "fn f(db: ::sled::Db) {}")];
+    assert!(owner_faults(&inside, &folder, "sled").is_empty());
+    assert_eq!(owner_faults(&inside, &[("sled", None)], "sled").len(), 1);
     let stray = [file("src/store/sled.rs", ""), file("src/node/mod.rs", "use sled as db;")];
     assert_eq!(owner_faults(&stray, &owner, "sled").len(), 1);
     assert_eq!(owner_faults(&good, &[("sled", None)], "sled").len(), 1);

@@ -1,0 +1,222 @@
+//! Random command sequences keep what must always be true of an account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camgate::directory::{
+    AccountState, AddToGroup, AttachPolicy, Attachment, Command, CommandResult, CreateApp,
+    CreateGroup, CreatePolicy, CreatePolicyVersion, CreateSubAccount, DeleteApp, DeleteBoundary,
+    DeleteGroup, DeletePolicy, DeletePolicyVersion, DeleteSubAccount, DetachPolicy, Executed,
+    PolicyId, PolicyRef, PutBoundary, RemoveFromGroup, SetDefaultPolicyVersion, SubAccountKind,
+    Target, UpdatePolicy, UpdateSubAccount, VersionNumber, execute, execute_all, snapshot_input,
+};
+use proptest::prelude::*;
+
+use super::{ALLOW, DENY, Fixture};
+
+/// Small pools of names, so that commands meet each other.
+fn name() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["a", "b", "运营", "策略-1", "bad name"]).prop_map(str::to_owned)
+}
+
+fn uin() -> impl Strategy<Value = u64> {
+    100_000_001_u64..100_000_006
+}
+
+fn document() -> impl Strategy<Value = Vec<u8>> {
+    prop::sample::select(vec![ALLOW, DENY, "{"]).prop_map(|text| text.as_bytes().to_vec())
+}
+
+fn policy() -> impl Strategy<Value = PolicyRef> {
+    prop_oneof![
+        4 => name().prop_map(PolicyRef::Name),
+        2 => (1_000_000_u64..1_000_006).prop_map(|id| PolicyRef::Id(PolicyId(id))),
+        1 => (1_u64..6).prop_map(|id| PolicyRef::Id(PolicyId(id))),
+    ]
+}
+
+fn group() -> impl Strategy<Value = camgate::directory::GroupRef> {
+    name().prop_map(|name| name.as_str().into())
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![uin().prop_map(Target::User), group().prop_map(Target::Group)]
+}
+
+fn version() -> impl Strategy<Value = VersionNumber> {
+    (1_u32..7).prop_map(VersionNumber)
+}
+
+fn users_and_groups() -> BoxedStrategy<Command> {
+    prop_oneof![
+        (uin(), name(), name()).prop_map(|(uin, name, remark)| {
+            // The kind goes with the uin, so that two random accounts can be planned into another.
+            let kind = SubAccountKind::ALL[usize::try_from(uin % 4).unwrap()];
+            Command::CreateSubAccount(CreateSubAccount { uin, name, kind, remark })
+        }),
+        (uin(), name()).prop_map(|(uin, name)| {
+            let name = Some(name);
+            Command::UpdateSubAccount(UpdateSubAccount { uin, name, remark: None })
+        }),
+        (uin(), any::<bool>())
+            .prop_map(|(uin, force)| Command::DeleteSubAccount(DeleteSubAccount { uin, force })),
+        name().prop_map(|name| Command::CreateGroup(CreateGroup { remark: name.clone(), name })),
+        (group(), any::<bool>())
+            .prop_map(|(group, force)| Command::DeleteGroup(DeleteGroup { group, force })),
+        (group(), uin()).prop_map(|(group, uin)| Command::AddToGroup(AddToGroup { group, uin })),
+        (group(), uin())
+            .prop_map(|(group, uin)| Command::RemoveFromGroup(RemoveFromGroup { group, uin })),
+        (1_u64..4, name()).prop_map(|(sdkappid, name)| {
+            let tags = BTreeMap::from([("team".to_owned(), name.clone())]);
+            Command::CreateApp(CreateApp { sdkappid, name, tags })
+        }),
+        (1_u64..4).prop_map(|sdkappid| Command::DeleteApp(DeleteApp { sdkappid })),
+    ]
+    .boxed()
+}
+
+fn policies() -> BoxedStrategy<Command> {
+    prop_oneof![
+        3 => (name(), document()).prop_map(|(name, document)| {
+            Command::CreatePolicy(CreatePolicy { name, description: "说明".into(), document })
+        }),
+        1 => (policy(), document()).prop_map(|(policy, document)| {
+            let document = Some(document);
+            Command::UpdatePolicy(UpdatePolicy { policy, description: None, document })
+        }),
+        2 => (policy(), document(), any::<bool>()).prop_map(|(policy, document, set_default)| {
+            Command::CreatePolicyVersion(CreatePolicyVersion { policy, document, set_default })
+        }),
+        1 => (policy(), version()).prop_map(|(policy, version)| {
+            Command::SetDefaultPolicyVersion(SetDefaultPolicyVersion { policy, version })
+        }),
+        1 => (policy(), version()).prop_map(|(policy, version)| {
+            Command::DeletePolicyVersion(DeletePolicyVersion { policy, version })
+        }),
+        1 => (policy(), any::<bool>())
+            .prop_map(|(policy, force)| Command::DeletePolicy(DeletePolicy { policy, force })),
+        3 => (policy(), target())
+            .prop_map(|(policy, target)| Command::AttachPolicy(AttachPolicy { policy, target })),
+        1 => (policy(), target())
+            .prop_map(|(policy, target)| Command::DetachPolicy(DetachPolicy { policy, target })),
+        1 => (uin(), policy())
+            .prop_map(|(uin, policy)| Command::PutBoundary(PutBoundary { uin, policy })),
+        1 => uin().prop_map(|uin| Command::DeleteBoundary(DeleteBoundary { uin })),
+    ]
+    .boxed()
+}
+
+/// Up to forty commands, of which many are refused.
+pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
+    prop::collection::vec(prop_oneof![users_and_groups(), policies()], 0..40)
+}
+
+/// What comes of the commands that are not refused, on the account of the fixture.
+pub(crate) fn play(commands: &[Command]) -> Fixture {
+    let mut fixture = Fixture::new();
+    for command in commands {
+        let _ = fixture.run(command);
+    }
+    fixture
+}
+
+fn check_attachments(state: &AccountState, attachments: &[Attachment]) {
+    let ids: BTreeSet<PolicyId> = attachments.iter().map(|it| it.policy).collect();
+    assert_eq!(ids.len(), attachments.len(), "no policy is attached twice");
+    for id in ids {
+        assert!(!id.is_custom() || state.policy(id).is_some(), "{id} is dangling");
+    }
+}
+
+fn check_unique<'a>(names: impl Iterator<Item = &'a str>) {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        assert!(seen.insert(name), "{name} twice");
+    }
+}
+
+fn check(state: &AccountState) {
+    let account = state.account.as_ref().unwrap();
+    assert!(state.policies.keys().all(|id| *id < account.next_policy_id && id.is_custom()));
+    assert!(state.groups.keys().all(|id| *id < account.next_group_id));
+    check_unique(state.sub_accounts.values().map(|it| it.name.as_str()));
+    check_unique(state.live_groups().map(|it| it.name.as_str()));
+    check_unique(state.live_policies().map(|it| it.name.as_str()));
+    for user in state.sub_accounts.values() {
+        check_attachments(state, &user.attachments);
+        assert!(user.groups.iter().all(|id| state.group(*id).is_some()));
+        assert!(user.boundary.is_none_or(|id| !id.is_custom() || state.policy(id).is_some()));
+        let is_bare = user.attachments.is_empty() && user.groups.is_empty();
+        assert!(user.kind.is_principal() || (is_bare && user.boundary.is_none()));
+    }
+    for group in state.live_groups() {
+        check_attachments(state, &group.attachments);
+    }
+    for policy in state.live_policies() {
+        assert!(state.default_version(policy.id).is_some());
+        let count = state.versions_of(policy.id).count();
+        assert!((1..=5).contains(&count));
+        assert!(state.versions_of(policy.id).all(|it| it.number < policy.next_version));
+    }
+    for (id, _) in state.versions.keys() {
+        assert!(state.policy(*id).is_some(), "a version without its policy");
+    }
+}
+
+/// The counters of an account.
+fn counters(state: &AccountState) -> (u64, u64) {
+    let account = state.account.as_ref().unwrap();
+    (account.next_policy_id.0, account.next_group_id.0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn every_sequence_keeps_the_invariants(commands in commands()) {
+        let mut fixture = Fixture::new();
+        for command in &commands {
+            let before = counters(&fixture.state);
+            let old = fixture.state.clone();
+            match fixture.run(command) {
+                Ok(Executed { changes, .. }) => {
+                    prop_assert!(changes.windows(2).all(|pair| pair[0].key() < pair[1].key()));
+                    let own = changes.iter().filter(|it| !it.key().is_global()).count();
+                    prop_assert_eq!(own == 0, old == fixture.state, "changes are the difference");
+                }
+                Err(error) => {
+                    prop_assert_eq!(&old, &fixture.state);
+                    prop_assert!(!error.to_string().is_empty() && !error.code().is_empty());
+                }
+            }
+            let after = counters(&fixture.state);
+            prop_assert!(before.0 <= after.0 && before.1 <= after.1);
+            check(&fixture.state);
+        }
+        let input = snapshot_input(&fixture.state, &fixture.presets, 1).unwrap();
+        prop_assert_eq!(input.principals.len(), fixture.state.sub_accounts.len() + 1);
+        prop_assert_eq!(input.policies.len(), fixture.state.live_policies().count());
+    }
+
+    #[test]
+    fn all_at_once_is_one_after_the_other(commands in commands()) {
+        let mut fixture = Fixture::new();
+        let start = fixture.clone();
+        let mut accepted = Vec::new();
+        let mut results: Vec<CommandResult> = Vec::new();
+        for command in commands {
+            // One clock for both ways, so that times are equal.
+            if let Ok(executed) = execute(&fixture.state, &command, &fixture.env()) {
+                fixture.apply(&executed.changes);
+                results.push(executed.result());
+                accepted.push(command);
+            }
+        }
+        let executed = execute_all(&start.state, &accepted, &start.env()).unwrap();
+        prop_assert_eq!(&executed.results, &results);
+        let mut state = start.state.clone();
+        for change in &executed.changes {
+            state.apply(change);
+        }
+        prop_assert_eq!(state, fixture.state);
+    }
+}
