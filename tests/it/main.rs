@@ -11,6 +11,15 @@
 #[cfg(feature = "server")]
 mod analysis;
 #[cfg(feature = "server")]
+mod cli_administration;
+#[cfg(feature = "server")]
+mod cli_files;
+#[cfg(feature = "server")]
+mod cli_story;
+#[cfg(feature = "server")]
+mod command;
+#[cfg(feature = "server")]
+mod docs;
 mod directory;
 mod documents;
 #[cfg(feature = "server")]
