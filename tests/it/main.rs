@@ -3,7 +3,6 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice,
     clippy::wildcard_enum_match_arm,
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
@@ -18,9 +17,9 @@ mod cli_files;
 mod cli_story;
 #[cfg(feature = "server")]
 mod command;
+mod directory;
 #[cfg(feature = "server")]
 mod docs;
-mod directory;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
