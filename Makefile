@@ -44,7 +44,8 @@ lint: tools
 
 test-all: tools
 	@mkdir -p target
-	CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_TEST) $(CARGO) test 2>&1 | tee $(TEST_LOG)
+	{ $(CARGO) test --lib --bins --test it --test prop && $(CARGO) test --doc && \
+	  CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_TEST) $(CARGO) test --test crash; } 2>&1 | tee $(TEST_LOG)
 
 test: format lint test-all ## Formatting, lints, and all tests
 	@$(TOTALS)

@@ -153,7 +153,7 @@ pub enum AppCommand {
         /// The app's SdkAppId
         sdkappid: u64,
         /// A name for people
-        #[arg(long, default_value = "", hide_default_value = true)]
+        #[arg(long)]
         name: String,
         /// A tag, `KEY=VALUE`; conditions see it as `qcs:resource_tag` with `KEY&VALUE`
         #[arg(long = "tag", value_name = "KEY=VALUE")]

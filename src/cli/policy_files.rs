@@ -41,7 +41,7 @@ impl ScopeArgs {
 /// Checks policy files and shows what is wrong, with the place underlined
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  camgate policy lint 'policies/**/*.json'\n\n\
-    Exit status: 0 no findings, 1 findings, 3 a file cannot be read.")]
+    Exit status: 0 nothing but notes, 1 errors or warnings, 3 a file cannot be read.")]
 pub struct Lint {
     /// Files, or path patterns in quotes; `-` reads the standard input
     #[arg(required = true, value_name = "FILE")]
@@ -67,7 +67,7 @@ pub struct Fmt {
 }
 
 impl Lint {
-    /// Checks every file; exit status 1 when there is any finding.
+    /// Checks every file; exit status 1 when there is an error or a warning.
     ///
     /// # Errors
     /// When a file or a catalog cannot be read.
@@ -76,28 +76,33 @@ impl Lint {
         let owner = self.scope.owner(account)?;
         let scope = Scope { vocabulary: &catalog, owner, kind: DocumentKind::Identity };
         let (mut texts, mut files) = (Vec::new(), Vec::new());
-        let (mut errors, mut others) = (0_usize, 0_usize);
+        let (mut errors, mut warnings, mut notes) = (0_usize, 0_usize, 0_usize);
         let sources = read_all(&self.files)?;
         for source in &sources {
             let checked = lang::check(&source.bytes, &scope);
             for finding in &checked.findings {
                 match finding.severity {
                     Severity::Error => errors += 1,
-                    Severity::Warning | Severity::Note => others += 1,
+                    Severity::Warning => warnings += 1,
+                    Severity::Note => notes += 1,
                 }
                 texts.push(report::render(&source.name, &source.bytes, finding));
             }
-            others += checked.omitted;
+            if checked.omitted > 0 {
+                texts.push(format!("{}: {} more\n", source.name, checked.omitted));
+            }
             files.push(file_json(&source.name, &checked));
         }
         texts.push(format!(
-            "{} checked: {}, {}",
+            "{} checked: {}, {}, {}",
             counted(sources.len(), "file"),
             counted(errors, "error"),
-            counted(others, "other finding"),
+            counted(warnings, "warning"),
+            counted(notes, "note"),
         ));
-        let json = json!({ "files": files, "errors": errors, "others": others });
-        let status = if errors + others > 0 { ExitStatus::Denied } else { ExitStatus::Fine };
+        let json =
+            json!({ "files": files, "errors": errors, "warnings": warnings, "notes": notes });
+        let status = if errors + warnings > 0 { ExitStatus::Denied } else { ExitStatus::Fine };
         Ok(Answer::new(json, texts.join("\n")).with_status(status))
     }
 }

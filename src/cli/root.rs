@@ -182,7 +182,23 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         Command::Policy(PolicyCommand::Schema) => policy_files::schema()?,
         Command::Policy(PolicyCommand::Test(test)) => test.run()?,
         Command::Policy(PolicyCommand::Diff(diff)) => diff.run()?,
-        command => online(async {
+        command @ (Command::Init(_)
+        | Command::WhoCan(_)
+        | Command::WhatCan(_)
+        | Command::Plan(_)
+        | Command::Apply(_)
+        | Command::Export(_)
+        | Command::Policy(
+            PolicyCommand::Attach(_)
+            | PolicyCommand::Detach(_)
+            | PolicyCommand::Stored(_)
+            | PolicyCommand::Version(_),
+        )
+        | Command::User(_)
+        | Command::Group(_)
+        | Command::App(_)
+        | Command::Account(_)
+        | Command::Boundary(_)) => online(async {
             let mut client = Client::connect(&settings).await?;
             remote(command, &mut client).await
         })?,

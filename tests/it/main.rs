@@ -3,11 +3,23 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
 
 #[cfg(feature = "server")]
+mod analysis;
+#[cfg(feature = "server")]
+mod cli_administration;
+#[cfg(feature = "server")]
+mod cli_files;
+#[cfg(feature = "server")]
+mod cli_story;
+#[cfg(feature = "server")]
+mod command;
 mod directory;
+#[cfg(feature = "server")]
+mod docs;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;

@@ -1,0 +1,128 @@
+//! The story of the gate over the command line: real policies, a real server, `kill -9`, restart.
+
+use std::fs;
+use std::path::Path;
+
+use crate::command::{Served, offline};
+
+const POLICY: &str = r#"{
+  "version": "2.0",
+  "statement": [
+    {
+      "effect": "allow",
+      "action": "name/im:*",
+      "resource": [
+        "qcs::im::uin/12345678:sdkappid/1400000001",
+        "qcs::im::uin/12345678:sdkappid/1400000002"
+      ]
+    },
+    {
+      "effect": "deny",
+      "action": "name/im:RemoveUser",
+      "resource": "qcs::im::uin/12345678:sdkappid/1400000001"
+    }
+  ]
+}
+"#;
+
+/// Who, action, resource, outcome, reason, determining statement.
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, Option<u64>);
+
+/// Rules D-01, D-04, D-06, D-07, D-08, R-03.
+const QUESTIONS: [Row; 9] = [
+    ("alice", "im:DescribeConfInfo", "1400000001", "ALLOW", "allow", Some(0)),
+    ("alice", "im:RemoveUser", "1400000001", "DENY", "explicit_deny", Some(1)),
+    ("alice", "im:RemoveUser", "1400000002", "ALLOW", "allow", Some(0)),
+    ("alice", "im:DescribeConfInfo", "1400000000", "DENY", "implicit_deny", None),
+    ("alice", "im:CheckIfIMNewUser", "*", "DENY", "implicit_deny", None),
+    ("alice", "trtc:DescribeAppStatList", "1400000001", "DENY", "implicit_deny", None),
+    ("bob", "im:DescribeConfInfo", "1400000001", "DENY", "implicit_deny", None),
+    ("root", "im:DescribeConfInfo", "1400000001", "ALLOW", "root", None),
+    ("root", "im:DescribeConfInfo", "other", "DENY", "implicit_deny", None),
+];
+
+fn ask_all(server: &Served, folder: &Path) {
+    for (who, action, app, outcome, reason, statement) in QUESTIONS {
+        let service = action.split(':').next().unwrap();
+        let resource = match app {
+            "*" => "*".to_owned(),
+            "other" => "qcs::im::uin/87654321:sdkappid/1500000000".to_owned(),
+            app => format!("qcs::{service}::uin/12345678:sdkappid/{app}"),
+        };
+        let question =
+            ["--principal", who, "--action", action, "--resource", &resource, "--output", "json"];
+        let ran = server.run(folder, &[&["check"], &question[..]].concat());
+        let decision = ran.json();
+        assert_eq!(decision["outcome"], outcome, "{who} {action} {app}: {ran:?}");
+        assert_eq!(decision["reason"], reason, "{who} {action} {app}: {ran:?}");
+        assert_eq!(ran.status, i32::from(outcome == "DENY"), "{ran:?}");
+        let determining = decision["determining"][0]["statement"].as_u64();
+        assert_eq!(determining, statement, "{who} {action} {app}: {ran:?}");
+        let explained = server.run(folder, &[&["explain"], &question[..]].concat());
+        assert_eq!(explained.json()["decision"]["outcome"], outcome, "{explained:?}");
+    }
+}
+
+#[test]
+fn answers_are_the_same_after_kill_and_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    fs::write(folder.join("team.json"), POLICY).unwrap();
+    let server = Served::start(folder, &["--dev"]);
+    assert!(server.said.iter().any(|line| line.contains("created root account 12345678")));
+    for args in [
+        &["user", "create", "alice"][..],
+        &["user", "create", "bob"],
+        &["policy", "create", "app-team", "team.json"],
+        &["policy", "attach", "app-team", "--user", "alice"],
+    ] {
+        let ran = server.run(folder, args);
+        assert_eq!(ran.status, 0, "{args:?}: {ran:?}");
+    }
+    ask_all(&server, folder);
+    let stored = server.run(folder, &["policy", "get", "app-team", "--output", "json"]).json();
+    // rule L-12
+    assert_eq!(stored["policy"]["document"].as_str().unwrap().trim_end(), POLICY.trim_end());
+    server.kill();
+    let server = Served::start(folder, &["--dev"]);
+    assert!(!server.said.iter().any(|line| line.contains("created root account")));
+    ask_all(&server, folder);
+    #[cfg(unix)]
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn a_folder_answers_offline_as_the_server_does_after_applying_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples");
+    let example = examples.join("app-isolation").display().to_string();
+    let server = Served::start(directory.path(), &["--dev", "--store", "memory"]);
+    let plan = server.run(directory.path(), &["plan", &example]);
+    assert_eq!(plan.status, 1, "{plan:?}");
+    assert!(plan.out.contains("widens"), "{plan:?}");
+    let applied = server.run(directory.path(), &["apply", &example]);
+    assert_eq!(applied.status, 0, "{applied:?}");
+    let plan = server.run(directory.path(), &["plan", &example]);
+    assert_eq!((plan.status, plan.out.contains("nothing to change")), (0, true), "{plan:?}");
+    for app in ["1400000000", "1400000001", "1400000002"] {
+        for action in ["im:SetConfInfo", "im:DeleteSdkappid", "im:DescribeConfInfo"] {
+            let resource = format!("qcs::im::uin/12345678:sdkappid/{app}");
+            let question = ["--principal", "alice", "--action", action, "--resource", &resource];
+            let json = ["--output", "json"];
+            let online =
+                server.run(directory.path(), &[&["check"], &question[..], &json[..]].concat());
+            let folder = ["--folder", &example];
+            let offline = offline(
+                directory.path(),
+                &[&["check"], &question[..], &folder[..], &json[..]].concat(),
+            );
+            assert_eq!(online.json()["outcome"], offline.json()["outcome"], "{action} {app}");
+            assert_eq!(online.json()["reason"], offline.json()["reason"], "{action} {app}");
+            assert_eq!(online.status, offline.status);
+        }
+    }
+    let exported = server.run(directory.path(), &["export", "out"]);
+    assert_eq!(exported.status, 0, "{exported:?}");
+    let plan = server.run(directory.path(), &["plan", "out"]);
+    assert_eq!(plan.status, 0, "{plan:?}");
+}

@@ -1,0 +1,121 @@
+//! Runs the built program: single commands, and a server on a free port in a folder of its own.
+//!
+//! The environment's own settings never reach the program under test.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// The program that cargo has built for this test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_camgate");
+
+/// What one command came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// The answer of a command that ran with `--output json`.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The program with arguments, in a folder.
+pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(args).current_dir(folder).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CAMGATE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs one command that needs no server.
+pub(crate) fn offline(folder: &Path, args: &[&str]) -> Ran {
+    command(folder, args).output().unwrap().into()
+}
+
+/// A server with the trial account, over a sled store in a folder.
+#[derive(Debug)]
+pub(crate) struct Served {
+    child: Child,
+    pub(crate) address: String,
+    /// What it said until it was ready.
+    pub(crate) said: Vec<String>,
+}
+
+impl Served {
+    /// Starts a server and waits until it says that it is ready.
+    pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
+        let mut all = vec!["serve", "--grpc", "127.0.0.1:0"];
+        all.extend(args);
+        let mut child = command(folder, &all).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (mut address, mut said) = (String::new(), Vec::new());
+        loop {
+            let line = lines
+                .next()
+                .unwrap_or_else(|| panic!("the server ended before it was ready: {said:?}"))
+                .unwrap();
+            if let Some(rest) = line.strip_prefix("camgate listens on ") {
+                address = rest.split(' ').next().unwrap().to_owned();
+            }
+            let is_ready = line == "ready";
+            said.push(line);
+            if is_ready {
+                break;
+            }
+        }
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.count());
+        Self { child, address, said }
+    }
+
+    /// The server's address as clients take it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Runs one command against the server.
+    pub(crate) fn run(&self, folder: &Path, args: &[&str]) -> Ran {
+        command(folder, args).env("CAMGATE_SERVER", self.url()).output().unwrap().into()
+    }
+
+    /// Kills it, as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends it, as `kill` does, and gives its exit status.
+    #[cfg(unix)]
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Both fail when it has ended already, which is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
