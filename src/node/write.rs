@@ -96,6 +96,18 @@ impl Node {
         options: &WriteOptions,
         job: &WriteJob<'_>,
     ) -> Result<Written, NodeError> {
+        let result = self.write_in_turn(owner_uin, options, job).await;
+        // While it was written the account could not make room for others.
+        self.cells.evict(owner_uin);
+        result
+    }
+
+    async fn write_in_turn(
+        &self,
+        owner_uin: u64,
+        options: &WriteOptions,
+        job: &WriteJob<'_>,
+    ) -> Result<Written, NodeError> {
         let cell = self.cells.find_or_add(owner_uin);
         let _turn = cell.write_turn.lock().await;
         let _allotting = if job.allot_uin { Some(self.allot_turn.lock().await) } else { None };
