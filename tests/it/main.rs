@@ -16,9 +16,9 @@ mod cli_files;
 mod cli_story;
 #[cfg(feature = "server")]
 mod command;
+mod directory;
 #[cfg(feature = "server")]
 mod docs;
-mod directory;
 mod documents;
 #[cfg(feature = "server")]
 mod examples;
