@@ -157,7 +157,11 @@ pub enum NodeError {
         findings: Vec<Diagnostic>,
     },
     /// An account folder was refused.
-    #[error("the folder has {} faults; the first: {}", .faults.len(), .faults.first().map_or("", |it| it))]
+    #[error(
+        "the folder has {} faults; the first: {}",
+        .faults.len(),
+        .faults.first().map_or("", |it| it)
+    )]
     Folder {
         /// All faults, each with its file and place.
         faults: Vec<String>,

@@ -3,7 +3,8 @@
 //! | condition | code |
 //! |---|---|
 //! | a decision is deny | OK |
-//! | malformed request, over a limit, bad token, reused request id, refused policy | INVALID_ARGUMENT |
+//! | malformed request, over a limit, bad token, request id reused | INVALID_ARGUMENT |
+//! | refused policy | INVALID_ARGUMENT |
 //! | account or object unknown | NOT_FOUND |
 //! | id or name taken | ALREADY_EXISTS |
 //! | the state does not allow it, the thing is in use | FAILED_PRECONDITION |
@@ -84,7 +85,8 @@ impl ApiError {
     /// The same for operators only: logged under an id that the caller is told.
     fn hidden(self) -> Self {
         let id = Uuid::now_v7();
-        error!(%id, code = ?self.code, reason = self.reason, detail = self.message, "request failed");
+        let Self { code, reason, message: detail, .. } = &self;
+        error!(%id, ?code, reason, detail, "request failed");
         let message =
             format!("the request could not be served: see entry {id} of the server's log");
         Self { message, metadata: vec![("log_id", id.to_string())], ..self }

@@ -3,11 +3,12 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice,
     clippy::wildcard_enum_match_arm,
     reason = "a test that meets the unexpected must fail, and says where by panicking"
 )]
 
+#[cfg(feature = "server")]
+mod analysis;
 #[cfg(feature = "server")]
 mod cli_administration;
 #[cfg(feature = "server")]

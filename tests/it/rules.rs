@@ -47,7 +47,7 @@ fn numbers(text: &str) -> Vec<(String, bool)> {
             && before != Some(&b'-')
             && !word(bytes.get(at + 4));
         if is_number {
-            found.push((at, text[at..at + 4].to_owned()));
+            found.push((at, String::from_utf8_lossy(window).into_owned()));
         }
     }
     let joined = |from: usize, to: usize| text.get(from + 4..to).is_some_and(|gap| gap == " to ");
@@ -89,13 +89,12 @@ impl Citations {
         match value {
             Value::Object(members) => {
                 for (key, value) in members {
-                    match value {
-                        Value::Array(rules) if key == "rules" => {
-                            for rule in rules {
-                                self.add(path, rule.as_str().unwrap(), true);
-                            }
-                        }
-                        other => self.add_data(path, other),
+                    let rules = value.as_array().filter(|_| key == "rules");
+                    for rule in rules.into_iter().flatten() {
+                        self.add(path, rule.as_str().unwrap(), true);
+                    }
+                    if rules.is_none() {
+                        self.add_data(path, value);
                     }
                 }
             }

@@ -180,8 +180,9 @@ where
     F: Future<Output = bool>,
 {
     let waiting = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
         while !condition().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            looks.tick().await;
         }
     };
     let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;

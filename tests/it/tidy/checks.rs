@@ -227,7 +227,7 @@ impl RustFile {
             }
             let reads = starts(&tokens[at..], &["env", "::"])
                 && matches!(maker, "var" | "var_os" | "vars" | "vars_os");
-            if reads && self.path != "src/config.rs" {
+            if reads && self.module() != Some("config") {
                 let what = format!("env::{maker}");
                 faults.push(self.fault("one reader of settings", what, token.line));
             }

@@ -144,12 +144,15 @@ fn tidy_names_no_machine_paths() {
 fn machine_paths(path: &str, text: &str) -> Vec<String> {
     // Put together, so that this file does not hold them.
     let folders = ["work", "root", "tmp", "home"].map(|folder| format!("/{folder}/"));
-    let is_start = |before: Option<char>| {
-        before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '}' | '>')))
+    let is_start = |before: &str| {
+        before
+            .chars()
+            .next_back()
+            .is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '}' | '>')))
     };
     let names = |line: &str| {
         folders.iter().any(|folder| {
-            line.match_indices(folder).any(|(at, _)| is_start(line[..at].chars().next_back()))
+            line.match_indices(folder).any(|(at, _)| line.get(..at).is_some_and(is_start))
         })
     };
     let numbered = text.lines().enumerate().filter(|(_, line)| names(line));
