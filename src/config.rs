@@ -15,6 +15,8 @@ use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::Value;
 use serde::{Deserialize, Serialize};
 
+use crate::directory::Quotas;
+
 /// Longest configuration file, in bytes: thousands of times the longest sensible one.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// Names of the design that later versions read; setting them now is no mistake, and has no effect.
@@ -71,6 +73,8 @@ pub struct Settings {
     pub log_filter: String,
     /// How they look.
     pub log_format: LogFormat,
+    /// How many of everything an account may have: the keys of `[quotas]`, over the defaults.
+    pub quotas: Quotas,
     /// Names that were set and that this version does not read yet.
     pub ignored: Vec<String>,
 }
@@ -94,6 +98,30 @@ struct Raw {
     server: String,
     account: u64,
     log: RawLog,
+    quotas: BTreeMap<String, usize>,
+}
+
+macro_rules! quota_keys {
+    ($($field:ident)*) => {
+        const QUOTA_KEYS: &[&str] = &[$(stringify!($field)),*];
+
+        /// Sets one quota by its key; false when there is none of that name.
+        fn set_quota(quotas: &mut Quotas, key: &str, value: usize) -> bool {
+            $(if key == stringify!($field) {
+                quotas.$field = value;
+                return true;
+            })*
+            false
+        }
+    };
+}
+
+quota_keys! {
+    sub_accounts_per_account_max groups_per_account_max groups_per_user_max users_per_group_max
+    accounts_per_collaborator_max policies_per_account_max attachments_per_target_max
+    versions_per_policy_max apps_per_account_max tags_per_app_max policy_name_chars_max
+    name_chars_max app_name_chars_max description_bytes_max remark_bytes_max tag_key_chars_max
+    tag_value_chars_max
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -114,6 +142,7 @@ impl Default for Raw {
             server: "http://127.0.0.1:7401".into(),
             account: 0,
             log: RawLog { filter: "camgate=info,warn".into(), format: LogFormat::Text },
+            quotas: BTreeMap::new(),
         }
     }
 }
@@ -181,6 +210,12 @@ impl Settings {
                 grpc.port()
             )));
         }
+        let mut quotas = Quotas::default();
+        for (key, value) in raw.quotas {
+            if !set_quota(&mut quotas, &key, value) {
+                return Err(InvalidSettings(unknown(&format!("quotas.{key}"), &key, QUOTA_KEYS)));
+            }
+        }
         Ok(Self {
             grpc,
             store: parse_store(&raw.store)?,
@@ -191,12 +226,12 @@ impl Settings {
             account: raw.account,
             log_filter: raw.log.filter,
             log_format: raw.log.format,
+            quotas,
             ignored,
         })
     }
 
     /// One line for people, printed when the server starts.
-    #[must_use]
     pub fn summary(&self) -> String {
         let catalogs: Vec<_> = self.catalogs.iter().map(|path| path.display()).collect();
         format!(
@@ -234,7 +269,9 @@ fn environment_value(key: &str, text: &str) -> Value {
             Some(text.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
         }
         "dev" => text.parse::<bool>().ok().map(Value::from),
-        "account" => text.parse::<u64>().ok().map(Value::from),
+        _ if key == "account" || key.starts_with("quotas.") => {
+            text.parse::<u64>().ok().map(Value::from)
+        }
         _ => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))
@@ -246,14 +283,17 @@ fn explain(error: figment::Error) -> String {
         if path.last() != Some(name) {
             path.push(name.clone());
         }
-        let path = path.join(".");
-        return match nearest(name, known) {
-            Some(near) => format!("unknown setting `{path}`; did you mean `{near}`?"),
-            None => format!("unknown setting `{path}`, expected one of `{}`", known.join("`, `")),
-        };
+        return unknown(&path.join("."), name, known);
     }
     let text = error.to_string();
     format!("cannot use the settings: {}", text.trim_end_matches('.'))
+}
+
+fn unknown(path: &str, name: &str, known: &[&str]) -> String {
+    match nearest(name, known) {
+        Some(near) => format!("unknown setting `{path}`; did you mean `{near}`?"),
+        None => format!("unknown setting `{path}`, expected one of `{}`", known.join("`, `")),
+    }
 }
 
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
@@ -303,12 +343,15 @@ mod tests {
                 ("CAMGATE_DEV", "true"),
                 ("CAMGATE_ACCOUNT", "12345678"),
                 ("CAMGATE_DEV_SECRET_ID", "x"),
+                ("CAMGATE_QUOTAS__APPS_PER_ACCOUNT_MAX", "7"),
             ],
             vec![],
         )
         .unwrap();
         assert_eq!(settings.policies, ["a/*.json", "策略/*.json"]);
         assert!(settings.dev);
+        let quotas = Quotas { apps_per_account_max: 7, ..Quotas::default() };
+        assert_eq!(settings.quotas, quotas);
         assert_eq!(settings.account, 12_345_678);
         assert_eq!(settings.ignored, ["CAMGATE_DEV_SECRET_ID"]);
     }
@@ -322,12 +365,14 @@ mod tests {
                 vec![],
                 "unknown setting `log.fliter`; did you mean `filter`?",
             ),
-            ("", vec![("CAMGATE_GRCP", "x")], "unknown setting `grcp`; did you mean `grpc`?"),
             (
-                "[log]\nxyzzy = 1",
+                "[quotas]\ngroups_per_acount_max = 1",
                 vec![],
-                "unknown setting `log.xyzzy`, expected one of `filter`, `format`",
+                "unknown setting `quotas.groups_per_acount_max`; did you mean \
+                 `groups_per_account_max`?",
             ),
+            ("", vec![("CAMGATE_GRCP", "x")], "unknown setting `grcp`; did you mean `grpc`?"),
+            ("[log]\nx = 1", vec![], "unknown setting `log.x`, expected one of `filter`, `format`"),
         ] {
             assert_eq!(merged(toml, &environment, vec![]).unwrap_err(), expected);
         }

@@ -6,6 +6,9 @@ use super::answer::{Answer, ExitStatus};
 use super::view;
 use crate::service::proto;
 
+/// Most statements about other actions that are listed one by one.
+const FAR_SHOWN_MAX: usize = 6;
+
 /// A decision as the answer of `check`.
 #[must_use]
 pub fn check(decision: &proto::Decision) -> Answer {
@@ -25,7 +28,7 @@ pub fn explanation(response: &proto::ExplainResponse) -> Answer {
         if trace.statements.is_empty() {
             lines.push("  no statement applies to this principal".to_owned());
         }
-        lines.extend(trace.statements.iter().map(statement_text));
+        lines.extend(statement_lines(&trace.statements));
     }
     if !response.missing_keys.is_empty() {
         lines.push(String::new());
@@ -42,6 +45,20 @@ pub fn explanation(response: &proto::ExplainResponse) -> Answer {
         "summary": response.summary,
     });
     Answer::new(json, lines.join("\n")).with_status(status(&decision))
+}
+
+/// One line for each statement; of many that name other actions only their number.
+fn statement_lines(statements: &[proto::StatementTrace]) -> Vec<String> {
+    let is_far =
+        |it: &&proto::StatementTrace| it.result == i32::from(proto::StatementResult::ActionDiffers);
+    let far = statements.iter().filter(is_far).count();
+    if far <= FAR_SHOWN_MAX {
+        return statements.iter().map(statement_text).collect();
+    }
+    let near = statements.iter().filter(|it| !is_far(it));
+    let mut lines: Vec<_> = near.map(statement_text).collect();
+    lines.push(format!("  {far} statements name other actions"));
+    lines
 }
 
 fn status(decision: &proto::Decision) -> ExitStatus {

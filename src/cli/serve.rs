@@ -107,9 +107,10 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
             Arc::new(SledStore::open(directory).await.map_err(|error| cannot(&error))?)
         }
     };
+    let node_settings = NodeSettings { quotas: settings.quotas.clone(), ..NodeSettings::default() };
     let files = (!settings.policies.is_empty())
         .then(|| PolicyFiles { patterns: settings.policies.clone() });
-    let node = Node::start(store, catalog, Arc::new(SystemClock), files, NodeSettings::default())
+    let node = Node::start(store, catalog, Arc::new(SystemClock), files, node_settings)
         .await
         .map_err(|error| cannot(&error))?;
     tracing::info!("settings: {}", settings.summary());

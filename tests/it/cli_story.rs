@@ -126,3 +126,56 @@ fn a_folder_answers_offline_as_the_server_does_after_applying_it() {
     let plan = server.run(directory.path(), &["plan", "out"]);
     assert_eq!(plan.status, 0, "{plan:?}");
 }
+
+#[test]
+fn serve_refuses_settings_that_cannot_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    fs::write(folder.join("bad.toml"), "polices = []").unwrap();
+    fs::write(folder.join("catalog.json"), "{}").unwrap();
+    let running = Served::start(folder, &["--store", "sled:taken"]);
+    for (args, status, part) in [
+        (&["serve", "--grpc", "0.0.0.0:0"][..], 2, "neither TLS nor authentication"),
+        (&["serve", "--config", "bad.toml"], 2, "did you mean `policies`?"),
+        (&["serve", "--config", "none.toml"], 2, "cannot read the configuration"),
+        (&["serve", "--grpc", &running.address], 3, "cannot listen"),
+        (&["serve", "--catalog", "catalog.json"], 3, "cannot use the catalog"),
+        (&["serve", "--grpc", "127.0.0.1:0", "--store", "sled:taken"], 3, "taken"),
+    ] {
+        let ran = offline(folder, args);
+        assert_eq!(ran.status, status, "{args:?}: {ran:?}");
+        assert!(ran.err.contains(part), "{args:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn init_makes_the_first_account_and_no_second() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    let server = Served::start(folder, &["--store", "memory"]);
+    let ran = server.run(folder, &["user", "list"]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+    assert!(ran.err.contains("camgate init"), "{ran:?}");
+    let init = ["init", "--owner", "12345678", "--app-id", "1250000001"];
+    let ran = server.run(folder, &init);
+    assert_eq!((ran.status, ran.out.contains("created account 12345678")), (0, true), "{ran:?}");
+    assert_eq!(server.run(folder, &init).status, 2);
+}
+
+#[test]
+fn operator_policies_are_presets_of_their_stem() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    fs::create_dir(folder.join("presets")).unwrap();
+    fs::write(folder.join("presets/OwnReaders.json"), POLICY).unwrap();
+    let args = ["--dev", "--store", "memory", "--policies", "presets/*.json"];
+    let server = Served::start(folder, &args);
+    server.run(folder, &["user", "create", "alice"]);
+    let ran = server.run(folder, &["policy", "attach", "OwnReaders", "--user", "alice"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let resource = "qcs::im::uin/12345678:sdkappid/1400000001";
+    let question = ["--principal", "alice", "--action", "im:SetConfInfo", "--resource", resource];
+    let ran = server.run(folder, &[&["check"], &question[..]].concat());
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.out.contains("policy OwnReaders"), "{ran:?}");
+}

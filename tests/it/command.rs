@@ -24,13 +24,11 @@ impl Ran {
     }
 }
 
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            status: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+fn ran(output: Output) -> Ran {
+    Ran {
+        status: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
@@ -48,7 +46,7 @@ pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
 
 /// Runs one command that needs no server.
 pub(crate) fn offline(folder: &Path, args: &[&str]) -> Ran {
-    command(folder, args).output().unwrap().into()
+    ran(command(folder, args).output().unwrap())
 }
 
 /// A server with the trial account, over a sled store in a folder.
@@ -94,7 +92,7 @@ impl Served {
 
     /// Runs one command against the server.
     pub(crate) fn run(&self, folder: &Path, args: &[&str]) -> Ran {
-        command(folder, args).env("CAMGATE_SERVER", self.url()).output().unwrap().into()
+        ran(command(folder, args).env("CAMGATE_SERVER", self.url()).output().unwrap())
     }
 
     /// Kills it, as `kill -9` does.
