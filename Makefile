@@ -14,12 +14,22 @@ CRASH_ROUNDS_SOAK := 500
 # Random pairs of policies and requests that `make soak` decides twice.
 PAIRS_SOAK := 5000000
 FUZZ_TARGETS := parse pattern decide_vs_reference wire_roundtrip
+# What a target begins with, beside what it has found itself in fuzz/corpus.
+SEEDS_parse := ../tests/documents/good ../tests/documents/bad
 TEST_LOG := target/test.log
 
 # Sums the lines that `cargo test` prints for each test binary.
 define TOTALS
 awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
   END { printf "tests: %d passed, %d failed, %d ignored\n", passed, failed, ignored }' $(TEST_LOG)
+endef
+
+define FUZZ
+mkdir -p fuzz/corpus/$(1)
+cd fuzz && $(CARGO) fuzz run -s none $(1) corpus/$(1) $(SEEDS_$(1)) -- \
+  -max_total_time=$(SECONDS) -print_final_stats=1 -verbosity=0
+@echo "fuzz: $(1) ran $(SECONDS) s without a finding"
+
 endef
 
 .PHONY: help tools fuzz-tools format lint test-all test crash ci soak mutants fuzz golden docs
@@ -63,7 +73,8 @@ ci: test docs ## What the build server runs: test, docs, release build, crash, f
 	@$(TOTALS)
 
 soak: tools ## The long checks: 5,000,000 pairs, 500 crash rounds, 300 s of each fuzz target
-	CAMGATE_PAIRS=$(PAIRS_SOAK) $(CARGO) test --release --test prop -- --nocapture
+	CAMGATE_PAIRS=$(PAIRS_SOAK) $(CARGO) test --release --no-default-features --test prop \
+	  decide_equals_reference -- --nocapture --test-threads 1
 	$(MAKE) crash CRASH_ROUNDS_CI=$(CRASH_ROUNDS_SOAK)
 	$(MAKE) fuzz SECONDS=300
 
@@ -71,9 +82,7 @@ mutants: tools ## Puts deliberate faults into the sources, one at a time; the te
 	$(CARGO) test --test mutants
 
 fuzz: fuzz-tools ## Runs every fuzz target for SECONDS seconds
-	for target in $(FUZZ_TARGETS); do \
-	  $(CARGO) fuzz run -s none $$target -- -max_total_time=$(SECONDS); \
-	done
+	$(foreach target,$(FUZZ_TARGETS),$(call FUZZ,$(target)))
 
 golden: tools ## Writes the golden files anew; read the difference before you commit it
 	INSTA_UPDATE=always $(CARGO) test --test it
