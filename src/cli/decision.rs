@@ -74,6 +74,9 @@ fn decision_text(decision: &proto::Decision) -> Vec<String> {
     let reason = view::reason(decision.reason);
     let why = if layer.is_empty() { reason } else { format!("{reason}, layer {layer}") };
     let mut lines = vec![format!("{} ({why})", view::outcome(decision.outcome))];
+    if status(decision) != ExitStatus::Fine {
+        lines.push(format!("  {}", decision.meaning));
+    }
     for by in &decision.determining {
         lines.push(format!(
             "  {} by policy {} version {}, statement {} (layer {})",
@@ -146,6 +149,7 @@ pub fn decision_json(decision: &proto::Decision) -> Value {
         "errors": errors,
         "filter": filter,
         "notes": decision.notes,
+        "meaning": decision.meaning,
         "revision": decision.revision,
         "decision_id": decision.decision_id,
         "owner_uin": decision.owner_uin,

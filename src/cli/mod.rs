@@ -15,7 +15,6 @@ pub mod folder_io;
 pub mod group;
 pub mod junit;
 pub mod offline;
-mod offline_wire;
 pub mod policy;
 pub mod policy_files;
 pub mod policy_test;

@@ -11,17 +11,17 @@ use jiff::Timestamp;
 use super::answer::CliError;
 use super::files::load_catalog;
 use super::folder_io::read_folder;
-use super::offline_wire;
 use crate::analysis::PrincipalRef;
 use crate::catalog::Catalog;
 use crate::directory::folder::{Folder, FolderFault};
 use crate::directory::{AccountState, Presets, snapshot_input};
 use crate::engine::{
-    AccountSnapshot, Explanation, Request, RequestParts, Resource, World, explain,
+    AccountSnapshot, Explanation, Request, RequestParts, Resource, World, explain, summary,
 };
-use crate::lang::action::ActionName;
-use crate::lang::condition::{Context, ContextValue};
+use crate::node::NodeError;
 use crate::service::proto;
+use crate::service::wire::decision::{resource_trace, unnumbered_decision};
+use crate::service::wire::request as wire;
 
 /// An account folder, compiled.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Offline {
     /// When the request is refused.
     pub fn check(&self, request: &proto::CheckRequest) -> Result<proto::CheckResponse, CliError> {
         let explanation = self.decide(request)?;
-        let decision = offline_wire::decision(&explanation.decision, self.owner());
+        let decision = unnumbered_decision(&explanation.decision, self.owner());
         Ok(proto::CheckResponse { decision: Some(decision) })
     }
 
@@ -98,32 +98,19 @@ impl Offline {
     ) -> Result<proto::ExplainResponse, CliError> {
         let explanation = self.decide(request)?;
         Ok(proto::ExplainResponse {
-            decision: Some(offline_wire::decision(&explanation.decision, self.owner())),
-            traces: explanation.resources.iter().map(offline_wire::resource_trace).collect(),
+            decision: Some(unnumbered_decision(&explanation.decision, self.owner())),
+            traces: explanation.resources.iter().map(resource_trace).collect(),
+            summary: summary(&explanation.decision, Some(&explanation)),
             missing_keys: explanation.missing_keys,
-            summary: Vec::new(),
         })
     }
 
     fn decide(&self, request: &proto::CheckRequest) -> Result<Explanation, CliError> {
-        let usage = |error: String| CliError::Usage(error);
-        let action =
-            ActionName::parse(&request.action).map_err(|fault| usage(fault.to_string()))?;
-        let resource =
-            Resource::parse(&request.resource).map_err(|fault| usage(fault.to_string()))?;
-        let mut context = Context::new();
-        let mut keys: Vec<_> = request.context.iter().collect();
-        keys.sort_by_key(|(key, _)| *key);
-        for (key, values) in keys {
-            let values = values.values.iter().filter_map(|value| match &value.value {
-                Some(proto::context_value::Value::Text(text)) => {
-                    Some(ContextValue::Text(text.clone()))
-                }
-                // INVARIANT (text only): the command line gives every value as text.
-                Some(_) | None => None,
-            });
-            context.insert(key, values.collect()).map_err(|fault| usage(fault.to_string()))?;
-        }
+        let usage = |error: NodeError| CliError::Usage(error.to_string());
+        let (principal, _) = wire::principal(request.principal.clone()).map_err(usage)?;
+        let action = wire::action(&request.action).map_err(usage)?;
+        let resource = wire::resource(&request.resource).map_err(usage)?;
+        let context = wire::context(request.context.clone()).map_err(usage)?;
         let app = match &resource {
             Resource::Name(name) => name.sdkappid(),
             Resource::Star | Resource::Nothing => None,
@@ -131,10 +118,6 @@ impl Offline {
         // rule D-08: this account's registry is the only one at hand
         let registered_owner =
             app.filter(|app| self.folder.apps.contains_key(app)).map(|_| self.owner());
-        let principal = match request.principal.as_ref().and_then(|who| who.id.as_ref()) {
-            Some(proto::principal::Id::Uin(uin)) => *uin,
-            Some(proto::principal::Id::SessionToken(_)) | None => 0,
-        };
         let parts = RequestParts {
             principal,
             action,
@@ -146,7 +129,7 @@ impl Offline {
             accepts_filter: request.accepts_filter,
         };
         let request = Request::check(parts, self.snapshot.world().catalog())
-            .map_err(|fault| usage(fault.to_string()))?;
+            .map_err(|fault| CliError::Usage(fault.to_string()))?;
         Ok(explain(&self.snapshot, &request))
     }
 }

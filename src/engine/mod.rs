@@ -23,6 +23,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod words;
 mod world;
 
 pub use compile::CompiledPolicy;
@@ -40,4 +41,5 @@ pub use search::{
 };
 pub use snapshot::AccountSnapshot;
 pub use trace::{Asked, NoTrace, Trace, Visit};
+pub use words::summary;
 pub use world::World;

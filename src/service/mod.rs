@@ -10,7 +10,7 @@ pub mod proto;
 mod rpc;
 mod status;
 mod watch;
-mod wire;
+pub mod wire;
 
 use std::future::Future;
 use std::net::SocketAddr;

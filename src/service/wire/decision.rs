@@ -3,27 +3,38 @@
 use super::narrow;
 use crate::engine::{
     Decision, DecisionError, Determining, Explanation, Filter, FirstFailure, Layer, Note, Outcome,
-    Reason, ResourceTrace, StatementResult, StatementTrace, Via,
+    Reason, ResourceTrace, StatementResult, StatementTrace, Via, summary,
 };
 use crate::lang::document::Effect;
 use crate::node::{Answer, Explained, Node};
 use crate::service::proto;
 
-/// A decision.
+/// A node's answer: the decision, with its revision and its id.
 pub(in crate::service) fn decision(node: &Node, answer: &Answer) -> proto::Decision {
     let Answer { decision, owner_uin, revision, decision_id } = answer;
-    let Decision { outcome: _, reason, determining, errors, filter, notes } = decision;
     proto::Decision {
-        outcome: outcome(decision.outcome).into(),
+        revision: node.token(*revision),
+        decision_id: decision_id.clone(),
+        ..unnumbered_decision(decision, *owner_uin)
+    }
+}
+
+/// A decision made without a node: it has no revision and no id.
+#[must_use]
+pub fn unnumbered_decision(decision: &Decision, owner_uin: u64) -> proto::Decision {
+    let Decision { outcome: decided, reason, determining, errors, filter, notes } = decision;
+    proto::Decision {
+        outcome: outcome(*decided).into(),
         reason: reason_word(*reason).into(),
         layer: reason.layer().map_or(proto::Layer::Unspecified, layer).into(),
         determining: determining.iter().map(determining_statement).collect(),
         errors: errors.iter().map(decision_error).collect(),
         filter: filter.as_ref().map(filter_message),
         notes: notes.iter().map(note).collect(),
-        revision: node.token(*revision),
-        decision_id: decision_id.clone(),
-        owner_uin: *owner_uin,
+        revision: String::new(),
+        decision_id: String::new(),
+        owner_uin,
+        meaning: reason.meaning().to_owned(),
     }
 }
 
@@ -109,14 +120,17 @@ fn note(note: &Note) -> String {
 pub(in crate::service) fn explanation(
     explained: &Explained,
 ) -> (Vec<proto::ResourceTrace>, Vec<String>, Vec<String>) {
-    let summary = summary(explained);
-    let Some(Explanation { decision: _, resources, missing_keys }) = &explained.explanation else {
+    let explanation = explained.explanation.as_ref();
+    let summary = summary(&explained.answer.decision, explanation);
+    let Some(Explanation { decision: _, resources, missing_keys }) = explanation else {
         return (Vec::new(), Vec::new(), summary);
     };
     (resources.iter().map(resource_trace).collect(), missing_keys.clone(), summary)
 }
 
-fn resource_trace(trace: &ResourceTrace) -> proto::ResourceTrace {
+/// What every statement said about one resource.
+#[must_use]
+pub fn resource_trace(trace: &ResourceTrace) -> proto::ResourceTrace {
     let ResourceTrace { resource, reason, statements } = trace;
     proto::ResourceTrace {
         resource: resource.clone(),
@@ -155,7 +169,7 @@ fn statement_trace(trace: &StatementTrace) -> proto::StatementTrace {
         StatementResult::Failed(FirstFailure::Action) => proto::StatementResult::ActionDiffers,
         StatementResult::Failed(FirstFailure::Resource) => proto::StatementResult::ResourceDiffers,
         StatementResult::Failed(failure @ FirstFailure::Condition { seen, missing, .. }) => {
-            message.condition = condition_text(failure);
+            message.condition = failure.condition_text().unwrap_or_default();
             message.seen.clone_from(seen);
             message.key_missing = *missing;
             proto::StatementResult::ConditionFalse
@@ -170,60 +184,4 @@ fn via_text(via: &Via) -> String {
         Via::Direct => "direct".to_owned(),
         Via::Group { id: _, name } => format!("group {name}"),
     }
-}
-
-fn condition_text(failure: &FirstFailure) -> String {
-    match failure {
-        FirstFailure::Condition { operator, key, expected, .. } => {
-            format!("{operator} {key} [{}]", expected.join(", "))
-        }
-        FirstFailure::Action | FirstFailure::Resource => String::new(),
-    }
-}
-
-/// The explanation in words: the outcome first, then what every statement came to.
-fn summary(explained: &Explained) -> Vec<String> {
-    let decision = &explained.answer.decision;
-    let mut lines = vec![format!("{}: {}", decision.outcome.as_str(), decision.reason)];
-    for it in &decision.determining {
-        lines.push(format!(
-            "decided by {} statement {} of policy {} (version {})",
-            it.effect.as_str(),
-            it.statement,
-            it.policy_name,
-            it.version
-        ));
-    }
-    for error in &decision.errors {
-        lines.push(format!("policy {}: {}", error.policy_name, error.message));
-    }
-    let Some(explanation) = &explained.explanation else {
-        lines.push("nobody here is known by this uin".to_owned());
-        return lines;
-    };
-    for resource in &explanation.resources {
-        lines.push(format!("on {}: {}", resource.resource, resource.reason));
-        for trace in &resource.statements {
-            let name = &trace.policy_name;
-            let what = match &trace.result {
-                StatementResult::Matched => "matched".to_owned(),
-                StatementResult::Errored { messages } => messages.join("; "),
-                StatementResult::Failed(FirstFailure::Action) => "another action".to_owned(),
-                StatementResult::Failed(FirstFailure::Resource) => "another resource".to_owned(),
-                StatementResult::Failed(
-                    failure @ FirstFailure::Condition { seen, missing, .. },
-                ) => {
-                    let seen = if *missing { "no value".to_owned() } else { seen.join(", ") };
-                    format!("{} is false: the request has {seen}", condition_text(failure))
-                }
-            };
-            lines.push(format!(
-                "  {} {} statement {}: {what}",
-                trace.effect.as_str(),
-                name,
-                trace.statement
-            ));
-        }
-    }
-    lines
 }

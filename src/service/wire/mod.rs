@@ -3,9 +3,9 @@
 //! Messages are taken apart field by field, so that a new field cannot be forgotten; limits of
 //! requests stand in `request`. It must never decide anything.
 
-pub(super) mod decision;
+pub mod decision;
 pub(super) mod objects;
-pub(super) mod request;
+pub mod request;
 
 use super::proto;
 use crate::lang::diagnostic::Diagnostic;

@@ -54,9 +54,10 @@ pub(in crate::service) fn at_least(
 }
 
 /// A uin, and the owner where one is given.
-pub(in crate::service) fn principal(
-    principal: Option<proto::Principal>,
-) -> Result<(u64, Option<u64>), NodeError> {
+///
+/// # Errors
+/// What is wrong with it, by field.
+pub fn principal(principal: Option<proto::Principal>) -> Result<(u64, Option<u64>), NodeError> {
     let Some(proto::Principal { id, owner_uin }) = principal else {
         return Err(bad_field("principal", "is required: say whose request it is"));
     };
@@ -71,18 +72,28 @@ pub(in crate::service) fn principal(
     }
 }
 
-pub(in crate::service) fn action(action: &str) -> Result<ActionName, NodeError> {
+/// One action's name.
+///
+/// # Errors
+/// What is wrong with it, by field.
+pub fn action(action: &str) -> Result<ActionName, NodeError> {
     ActionName::parse(action).map_err(|fault| NodeError::Action { action: shorten(action), fault })
 }
 
-pub(in crate::service) fn resource(resource: &str) -> Result<Resource, NodeError> {
+/// A resource, `*`, or nothing.
+///
+/// # Errors
+/// What is wrong with it, by field.
+pub fn resource(resource: &str) -> Result<Resource, NodeError> {
     Resource::parse(resource)
         .map_err(|fault| NodeError::Resource { resource: shorten(resource), fault })
 }
 
-pub(in crate::service) fn context(
-    context: BTreeMap<String, proto::ContextValues>,
-) -> Result<Context, NodeError> {
+/// The facts of a request.
+///
+/// # Errors
+/// What is wrong with it, by field.
+pub fn context(context: BTreeMap<String, proto::ContextValues>) -> Result<Context, NodeError> {
     let mut facts = Context::new();
     for (key, proto::ContextValues { values }) in context {
         let values: Result<Vec<ContextValue>, NodeError> =
