@@ -242,6 +242,36 @@ proptest! {
         prop_assert_eq!(before.errors.is_empty(), after.errors.is_empty());
     }
 
+    // rules D-05, C-22
+    #[test]
+    fn one_more_policy_hides_no_error(seed: u64) {
+        let mut case = Case::new(seed);
+        let more = statement(&mut case.dice);
+        let after = case.decide(&case.with_policy(more));
+        for error in &case.now().errors {
+            prop_assert!(after.errors.contains(error), "{:?}", error);
+        }
+    }
+
+    // rule D-11
+    #[test]
+    fn what_does_not_determine_can_go(seed: u64) {
+        let case = Case::new(seed);
+        let before = case.now();
+        let by = |id: u64| {
+            before.determining.iter().any(|it| it.policy_id == id)
+                || before.errors.iter().any(|it| it.policy_id == id)
+        };
+        let mut account = case.account.input.clone();
+        for principal in &mut account.principals {
+            principal.attachments.retain(|it| by(it.policy_id));
+        }
+        let after = case.decide(&account);
+        prop_assert_eq!(before.outcome, after.outcome);
+        prop_assert_eq!(before.filter, after.filter);
+        prop_assert_eq!(before.determining, after.determining);
+    }
+
     // rules C-22, D-11
     #[test]
     fn an_allow_with_an_error_determines_nothing(seed: u64) {

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod administration;
+mod batch_props;
 mod consistency;
 mod loading;
 mod operator_presets;
