@@ -29,7 +29,7 @@ pub struct ContextArgs {
 }
 
 impl ContextArgs {
-    fn proto(&self) -> Result<BTreeMap<String, proto::ContextValues>, CliError> {
+    pub(super) fn proto(&self) -> Result<BTreeMap<String, proto::ContextValues>, CliError> {
         let mut context: BTreeMap<String, proto::ContextValues> = BTreeMap::new();
         let time = self.at.as_ref().map(|at| format!("qcs:current_time={at}"));
         for text in self.context.iter().chain(&time) {
@@ -125,7 +125,8 @@ fn principal(owner_uin: u64, uin: u64) -> proto::Principal {
     proto::Principal { owner_uin, id: Some(proto::principal::Id::Uin(uin)) }
 }
 
-async fn who(client: &mut Client, text: &str) -> Result<(u64, u64), CliError> {
+/// The account, and a principal of it by name or uin.
+pub(super) async fn who(client: &mut Client, text: &str) -> Result<(u64, u64), CliError> {
     let owner = client.owner().await?;
     Ok((owner, client.uin(text).await?))
 }

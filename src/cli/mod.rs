@@ -22,6 +22,7 @@ pub mod policy_versions;
 pub mod report;
 pub mod root;
 pub mod serve;
+mod simulate;
 pub mod user;
 pub mod view;
 pub mod watch;

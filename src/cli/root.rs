@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +17,7 @@ use super::group::GroupCommand;
 use super::policy::{AttachArgs, StoredCommand};
 use super::policy_versions::VersionCommand;
 use super::serve::Serve;
+use super::simulate::Simulate;
 use super::user::{BoundaryCommand, UserCommand};
 use super::watch::Watch;
 use super::{policy_files, policy_test};
@@ -65,6 +66,8 @@ pub enum Command {
         --principal alice --action im:SetConfInfo \
         --resource qcs::im::uin/12345678:sdkappid/1400000001")]
     Explain(Question),
+    /// Asks with policies that are not stored
+    Simulate(Simulate),
     /// Lists who may use an action on a resource
     WhoCan(WhoCan),
     /// Lists what a principal may do
@@ -138,7 +141,12 @@ pub fn run(
     let format = cli.output;
     let done = execute(cli, out, err);
     done.unwrap_or_else(|error| {
-        // Nothing can be told to a reader that has gone away.
+        // A reader that has gone away, as `head` does, needs no message; it was not told all, so
+        // the status is no answer either.
+        if matches!(&error, CliError::Output(it) if it.kind() == ErrorKind::BrokenPipe) {
+            return ExitStatus::CannotTell;
+        }
+        // Nothing can be told to one that is gone otherwise.
         let _ = match format {
             Format::Table => writeln!(err, "{}", error_text(&error)),
             Format::Json => writeln!(err, "{}", error_value(&error)),
@@ -183,6 +191,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         Command::Policy(PolicyCommand::Test(test)) => test.run()?,
         Command::Policy(PolicyCommand::Diff(diff)) => diff.run()?,
         command @ (Command::Init(_)
+        | Command::Simulate(_)
         | Command::WhoCan(_)
         | Command::WhatCan(_)
         | Command::Plan(_)
@@ -210,6 +219,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
 async fn remote(command: Command, client: &mut Client) -> Result<Answer, CliError> {
     match command {
         Command::Init(init) => init.run(client).await,
+        Command::Simulate(simulate) => simulate.run(client).await,
         Command::WhoCan(who) => who.run(client).await,
         Command::WhatCan(what) => what.run(client).await,
         Command::Plan(plan) => plan.run(client).await,
