@@ -179,3 +179,57 @@ fn operator_policies_are_presets_of_their_stem() {
     assert_eq!(ran.status, 0, "{ran:?}");
     assert!(ran.out.contains("policy OwnReaders"), "{ran:?}");
 }
+
+/// A service that is not ours: two actions, one of them about a task.
+const TODO_CATALOG: &str = r#"{
+  "service": "todo",
+  "name": {"zh": "待办", "en": "To do"},
+  "source": "our own",
+  "tag_support": false,
+  "ip_support": true,
+  "resource_types": [
+    {"type": "task", "description": {"zh": "任务", "en": "A task"},
+     "template": "qcs::todo::uin/${owner_uin}:task/${id}"}
+  ],
+  "actions": [
+    {"name": "ReadTask", "description": {"zh": "读", "en": "Reads a task"}, "access": "read",
+     "granularity": "resource", "resource_type": "task", "basis": "confirmed"},
+    {"name": "CreateTask", "description": {"zh": "建", "en": "Creates a task"}, "access": "write",
+     "granularity": "operation", "basis": "confirmed"}
+  ]
+}"#;
+
+/// Rules A-05, A-07, D-18.
+#[test]
+fn a_catalog_of_ones_own_is_known_like_the_shipped_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    fs::write(folder.join("todo.json"), TODO_CATALOG).unwrap();
+    let document = r#"{"version":"2.0","statement":[{"effect":"allow",
+        "action":["todo:ReadTask"],"resource":"qcs::todo:::task/*"}]}"#;
+    fs::write(folder.join("readers.json"), document).unwrap();
+    let lint = ["policy", "lint", "readers.json"];
+    assert!(offline(folder, &lint).out.contains("lint.unknown-service"));
+    let known = offline(folder, &[&lint[..], &["--catalog", "todo.json"]].concat());
+    assert_eq!(known.status, 0, "{known:?}");
+    let args = ["--dev", "--store", "memory", "--catalog", "todo.json"];
+    let server = Served::start(folder, &args);
+    for args in [
+        &["user", "create", "alice"][..],
+        &["policy", "create", "readers", "readers.json"],
+        &["policy", "attach", "readers", "--user", "alice"],
+    ] {
+        assert_eq!(server.run(folder, args).status, 0, "{args:?}");
+    }
+    let task = "qcs::todo::uin/12345678:task/7";
+    let who = ["--principal", "alice"];
+    let can = server.run(folder, &[&["what-can", "--resource", task], &who[..]].concat());
+    assert_eq!(can.out.trim(), "todo:ReadTask", "{can:?}");
+    let ask = |action| {
+        server.run(folder, &[&["check", "--action", action, "--resource", task], &who[..]].concat())
+    };
+    assert_eq!(ask("todo:ReadTask").status, 0);
+    assert_eq!(ask("todo:CreateTask").status, 1);
+    let twin = ask("todo:readTask");
+    assert_eq!((twin.status, twin.err.contains("todo:ReadTask")), (2, true), "{twin:?}");
+}
