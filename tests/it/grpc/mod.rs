@@ -3,6 +3,7 @@
 mod acceptance;
 mod administration;
 mod consistency;
+mod every_record;
 mod loading;
 mod operator_presets;
 mod searches;
