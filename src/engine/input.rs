@@ -116,7 +116,7 @@ pub struct AccountInput {
     pub revision: u64,
     /// Everybody, the root included.
     pub principals: Vec<PrincipalInput>,
-    /// The account's own policies; the shared ones stand in the [`World`].
+    /// The account's own policies; the shared ones stand in the `World`.
     pub policies: Vec<PolicyInput>,
     /// The registered apps.
     pub apps: Vec<AppInput>,

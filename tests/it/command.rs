@@ -95,6 +95,14 @@ impl Served {
         ran(command(folder, args).env("CAMGATE_SERVER", self.url()).output().unwrap())
     }
 
+    /// The most memory that it has held at any time, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn memory_kib_max(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Kills it, as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -75,10 +75,7 @@ fn line_fits(expected: &str, actual: &str) -> bool {
     let Some((_, after)) = after.split_once('>') else { return expected == actual };
     let Some(rest) = actual.strip_prefix(before) else { return false };
     let end = rest.find(' ').unwrap_or(rest.len());
-    (1..=end)
-        .rev()
-        .filter(|cut| rest.is_char_boundary(*cut))
-        .any(|cut| line_fits(after, &rest[cut..]))
+    (1..=end).rev().filter_map(|cut| rest.get(cut..)).any(|rest| line_fits(after, rest))
 }
 
 fn examples(text: &str) -> Vec<Example> {

@@ -98,8 +98,12 @@ pub(super) fn draft(bytes: &[u8], kind: DocumentKind, findings: &mut Findings) -
             return Draft::default();
         }
     };
+    let whole = outer.span;
     let root = unwrap(outer, findings);
-    let source = text.get(root.span.start..root.span.end).unwrap_or_default().to_owned();
+    // rule L-12: white space around a bare document is its author's too
+    let bare =
+        if root.span == whole { Some(text) } else { text.get(root.span.start..root.span.end) };
+    let source = bare.unwrap_or_default().to_owned();
     let too_long = check_length(&source, root.span, findings);
     let statements = match &root.value {
         Value::Object(members) => document(members, root.span, kind, findings),

@@ -194,6 +194,9 @@ fn wrapper_is_taken_off_and_source_is_the_inner_text() {
     let parsed = parse(text.as_bytes(), DocumentKind::Identity);
     assert_eq!(parsed.findings, []);
     assert_eq!(parsed.document.unwrap().source(), inner);
+    let padded = format!("\n {inner}\r\n\t");
+    let parsed = parse(padded.as_bytes(), DocumentKind::Identity);
+    assert_eq!(parsed.document.unwrap().source(), padded);
     let bad = text.replace("2.0", "9.9");
     let finding = &parse(bad.as_bytes(), DocumentKind::Identity).findings[0];
     assert_eq!(bad.get(finding.span.start..finding.span.end), Some("\"9.9\""));

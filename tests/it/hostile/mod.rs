@@ -1,6 +1,8 @@
 //! Hostile documents: each is refused with a clear finding, quickly, and leaves nothing behind.
 
 mod inputs;
+#[cfg(feature = "server")]
+mod server;
 
 use std::time::{Duration, Instant};
 
