@@ -6,6 +6,7 @@ mod consistency;
 mod every_record;
 mod loading;
 mod operator_presets;
+mod raw_bytes;
 mod searches;
 mod statuses;
 mod watching;
