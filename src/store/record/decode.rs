@@ -217,7 +217,7 @@ fn version(policy: PolicyId, expected: VersionNumber, value: &[u8]) -> Decoded<P
 }
 
 fn app(expected: u64, value: &[u8]) -> Decoded<App> {
-    let proto::App { format, sdkappid, name, tags } = message(value)?;
+    let proto::App { format, sdkappid, name, tags, created_at_ms } = message(value)?;
     check_format(format)?;
     check_key("sdkappid", expected, sdkappid)?;
     let mut by_key = BTreeMap::new();
@@ -226,7 +226,7 @@ fn app(expected: u64, value: &[u8]) -> Decoded<App> {
             return Err(RecordProblem::BadField("tags"));
         }
     }
-    Ok(App { sdkappid, name, tags: by_key })
+    Ok(App { sdkappid, name, tags: by_key, created_at: UnixMillis(created_at_ms) })
 }
 
 fn operator_preset(expected: &str, value: &[u8]) -> Decoded<OperatorPreset> {

@@ -181,7 +181,7 @@ fn version(version: &PolicyVersion) -> proto::PolicyVersion {
 }
 
 fn app(app: &App) -> proto::App {
-    let App { sdkappid, name, tags } = app;
+    let App { sdkappid, name, tags, created_at } = app;
     let tag =
         |(key, value): (&String, &String)| proto::Tag { key: key.clone(), value: value.clone() };
     proto::App {
@@ -189,6 +189,7 @@ fn app(app: &App) -> proto::App {
         sdkappid: *sdkappid,
         name: name.clone(),
         tags: tags.iter().map(tag).collect(),
+        created_at_ms: created_at.0,
     }
 }
 

@@ -99,8 +99,13 @@ async fn policies(server: &mut TestServer, uin: u64, group_id: u64) -> u64 {
 
 async fn apps_and_folder(server: &mut TestServer) {
     let tags = [("env".to_owned(), "生产".to_owned())].into();
-    write!(server, create_app, CreateAppRequest { sdkappid: APPS[0], name: "a".into(), tags });
-    write!(server, update_app, UpdateAppRequest { sdkappid: APPS[0], name: Some("b".into()) });
+    let made =
+        write!(server, create_app, CreateAppRequest { sdkappid: APPS[0], name: "a".into(), tags });
+    let update =
+        write!(server, update_app, UpdateAppRequest { sdkappid: APPS[0], name: Some("b".into()) });
+    let created_at = made.app.unwrap().created_at.unwrap();
+    assert!(created_at.seconds > 1_700_000_000, "{created_at:?}");
+    assert_eq!(update.app.unwrap().created_at, Some(created_at));
     let export = pb::ExportAccountRequest { owner_uin: ROOT, ..Default::default() };
     let files = server.admin.export_account(export).await.unwrap().into_inner().files;
     write!(server, apply_account, ApplyAccountRequest { files, prune: true });
