@@ -79,6 +79,8 @@ pub(super) async fn scans_are_never_torn(engine: Engine) {
                     last_stamp = stamp;
                     states_seen.fetch_add(1, Ordering::Relaxed);
                 }
+                // Where nothing is waited for, a scanner would keep its thread to itself.
+                tokio::task::yield_now().await;
             }
         });
     }
