@@ -21,7 +21,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     fs::write(out.join("camgate_descriptors.bin"), descriptors.encode_to_vec())?;
     // Sorted maps, so that equal messages have equal bytes: idempotency compares requests by hash.
-    tonic_prost_build::configure().btree_map(".").compile_fds(descriptors)?;
+    // Our codec, which needs the messages' names: tonic's own calls a caller's fault INTERNAL.
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
+    tonic_prost_build::configure()
+        .btree_map(".")
+        .codec_path("crate::service::codec::ApiCodec")
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::id::UnixMillis;
+
 /// An Instant Messaging app, registered by its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
@@ -11,6 +13,8 @@ pub struct App {
     pub name: String,
     /// Its tags, `key&value` in `qcs:resource_tag` (rule D-17).
     pub tags: BTreeMap<String, String>,
+    /// When it was registered.
+    pub created_at: UnixMillis,
 }
 
 /// The global index record of an app: which account owns it.

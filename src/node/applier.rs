@@ -94,6 +94,7 @@ async fn start_over(node: &Arc<Node>) -> Result<Watch, StoreError> {
         node.cells.retire(cell.lock().await);
     }
     node.index.forget_all(head);
+    node.kept_presets.anything_changed();
     node.applied.send_if_modified(|applied| {
         let is_newer = head > *applied;
         *applied = head.max(*applied);
@@ -160,6 +161,7 @@ async fn apply_to_account(
     let mut state = (*old.state).clone();
     match records::apply_all(owner_uin, &mut state, mutations) {
         Ok(()) => {
+            node.kept_presets.account_changed(&old.state, &state);
             let shared = node.shared.load_full();
             let view = build_view(Arc::new(state), revision, revision, &shared, Some(&old));
             match view {

@@ -22,12 +22,10 @@ pub(super) async fn store_id(store: &dyn Store) -> Result<String, NodeError> {
     let key = records::store_id_key();
     loop {
         if let (Some(entry), _) = store.read(&key).await? {
-            return String::from_utf8(entry.value).map_err(|_| NodeError::Record {
-                key: "store id".to_owned(),
-                problem: "it is no text".to_owned(),
-            });
+            return records::decode_store_id(&entry);
         }
-        let commit = Commit::new().require_absent(key.clone()).put(key.clone(), new_store_id());
+        let value = records::encode_store_id(&new_store_id());
+        let commit = Commit::new().require_absent(key.clone()).put(key.clone(), value);
         match store.commit(commit).await {
             // Another node may have been first: its id counts.
             Ok(_) | Err(StoreError::Conflict { .. }) => {}

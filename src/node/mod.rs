@@ -11,6 +11,7 @@ mod clock;
 mod error;
 mod health;
 mod index;
+mod kept;
 mod load;
 mod presets;
 mod preview;
@@ -55,6 +56,7 @@ use crate::store::{Revision, Store};
 use cells::Cells;
 use health::Health;
 use index::GlobalIndex;
+use kept::KeptPresets;
 
 /// One running node over one store.
 #[derive(Debug)]
@@ -79,6 +81,8 @@ pub struct Node {
     /// Held while the operator's files are compared with the records: the digest of the files that
     /// were recorded last.
     presets_turn: Mutex<Option<String>>,
+    /// The operator's presets that are in force without a file.
+    kept_presets: KeptPresets,
 }
 
 impl Node {
@@ -110,6 +114,7 @@ impl Node {
             stopping: watch_channel::Sender::new(false),
             allot_turn: Mutex::new(()),
             presets_turn: Mutex::new(None),
+            kept_presets: KeptPresets::default(),
             store,
             catalog,
             clock,

@@ -99,8 +99,10 @@ impl Node {
             .map(|file| OperatorFile { name: file.stem, content: file.content })
             .collect();
         let seen = digest(&found);
-        if !self.must_record(last_seen.as_deref(), &seen) {
-            let is_recorded = self.shared().digest.as_deref() == Some(seen.as_str());
+        let is_recorded = self.shared().digest.as_deref() == Some(seen.as_str());
+        // A preset that was kept for its users may have none left.
+        let is_released = self.kept_presets.take_released() && is_recorded;
+        if !is_released && !self.must_record(last_seen.as_deref(), &seen) {
             let differs =
                 "the policy files of this node are not the ones on record: make them equal";
             return self.health.set_preset_problem((!is_recorded).then(|| differs.to_owned()));
@@ -112,6 +114,9 @@ impl Node {
             }
             Err(problem) => {
                 error!(%problem, "the operator's policy files cannot be recorded");
+                if is_released {
+                    self.kept_presets.anything_changed();
+                }
                 self.health.set_preset_problem(Some(problem.to_string()));
             }
         }
@@ -207,6 +212,7 @@ impl Node {
             .filter(|preset| !found.iter().any(|file| file.name == preset.name))
             .map(|preset| preset.id)
             .collect();
+        self.kept_presets.look_after(gone.iter().copied());
         let mut attached = BTreeSet::new();
         if gone.is_empty() {
             return Ok(attached);

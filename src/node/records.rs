@@ -1,8 +1,7 @@
-//! The node's border with the stored records: which key is whose, and the few records of its own.
+//! The node's border with the stored records: which key is whose, and what it holds.
 //!
-//! Records of accounts, indexes and presets are `store::record`'s; the node's own are the store's
-//! id and the answers to idempotent requests. A record that cannot be read is an error naming its
-//! key, never skipped.
+//! The bytes are `store::record`'s; no file of the node but this one and `requests` looks into
+//! them. A record that cannot be read is an error naming its key, never skipped.
 
 use super::error::NodeError;
 use super::presets::Recorded;
@@ -10,16 +9,14 @@ use crate::directory::{
     Account, AccountState, AppEntry, Change, GlobalKey, OperatorPreset, Record, RecordKey, UinEntry,
 };
 use crate::store::key::{self, StoredKey};
-use crate::store::record::{self, RecordError, Stored};
+use crate::store::record::{self, DoneRequest, RecordError, Stored};
 use crate::store::{Entry, Mutation, Revision};
 
 /// The first uin that is allotted; twelve digits, like the manual's examples.
 pub(super) const FIRST_ALLOTTED_UIN: u64 = 100_000_000_001;
-/// The key of the store's id.
-const STORE_ID: &[u8] = b"n/store-id";
 
 pub(super) use key::{account_prefix, done_request_key as request_key, global_key, head_key};
-pub(super) use record::{encode, encode_next_uin, mutation};
+pub(super) use record::{encode, encode_next_uin, encode_store_id, mutation};
 
 /// Whose a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +40,9 @@ pub(super) fn place(stored: &[u8]) -> Place {
         Some(StoredKey::Account { owner_uin, .. }) => Place::Account(owner_uin),
         Some(StoredKey::Global(key)) => Place::Global(key),
         Some(StoredKey::OperatorPreset(_) | StoredKey::OperatorDigest) => Place::Presets,
-        Some(StoredKey::NextUin | StoredKey::DoneRequest { .. }) | None => Place::Other,
+        Some(StoredKey::NextUin | StoredKey::StoreId | StoredKey::DoneRequest { .. }) | None => {
+            Place::Other
+        }
     }
 }
 
@@ -55,12 +54,13 @@ pub(super) fn record_key(stored: &[u8]) -> Option<RecordKey> {
         | StoredKey::OperatorPreset(_)
         | StoredKey::OperatorDigest
         | StoredKey::NextUin
+        | StoredKey::StoreId
         | StoredKey::DoneRequest { .. } => None,
     }
 }
 
 pub(super) fn store_id_key() -> Vec<u8> {
-    STORE_ID.to_vec()
+    key::STORE_ID.to_vec()
 }
 
 pub(super) fn next_uin_key() -> Vec<u8> {
@@ -134,6 +134,20 @@ pub(super) fn decode_next_uin(entry: &Entry) -> Result<u64, NodeError> {
     Ok(next)
 }
 
+pub(super) fn decode_store_id(entry: &Entry) -> Result<String, NodeError> {
+    let Stored::StoreId(id) = record::decode(&entry.key, &entry.value)? else {
+        return Err(unexpected(entry));
+    };
+    Ok(id)
+}
+
+pub(super) fn decode_done_request(entry: &Entry) -> Result<DoneRequest, NodeError> {
+    let Stored::DoneRequest(done) = record::decode(&entry.key, &entry.value)? else {
+        return Err(unexpected(entry));
+    };
+    Ok(done)
+}
+
 /// The presets' records: all entries under [`presets_prefix`].
 pub(super) fn decode_presets(entries: &[Entry]) -> Result<Recorded, NodeError> {
     let mut recorded = Recorded::default();
@@ -147,6 +161,7 @@ pub(super) fn decode_presets(entries: &[Entry]) -> Result<Recorded, NodeError> {
             Stored::Account { .. }
             | Stored::Global(_)
             | Stored::NextUin(_)
+            | Stored::StoreId(_)
             | Stored::DoneRequest(_) => return Err(unexpected(entry)),
         }
     }

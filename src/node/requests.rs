@@ -9,13 +9,12 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::error::NodeError;
+use crate::directory::UnixMillis;
+use crate::store::record::{DoneRequest, REQUEST_DIGEST_BYTES, encode_done_request};
 use crate::store::{Entry, Revision};
 
 /// Longest request id, in bytes.
 pub(crate) const REQUEST_ID_BYTES_MAX: usize = 128;
-/// Longest answer that is remembered, in bytes; a longer one is remembered as too long.
-const FORMAT: u8 = 1;
-const HASH_BYTES: usize = 32;
 
 /// A request that must take effect once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub struct RequestId {
     /// The caller's id: 1 to 128 bytes.
     pub id: String,
     /// Hash of the whole request.
-    pub hash: [u8; HASH_BYTES],
+    pub hash: [u8; REQUEST_DIGEST_BYTES],
 }
 
 impl RequestId {
@@ -37,32 +36,21 @@ impl RequestId {
         Self { id: id.to_owned(), hash: hash.finalize().into() }
     }
 
-    /// The record: format, hash, answer.
-    pub(super) fn record(&self, answer: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(1 + HASH_BYTES + answer.len());
-        bytes.push(FORMAT);
-        bytes.extend_from_slice(&self.hash);
-        bytes.extend_from_slice(answer);
-        bytes
+    /// The record that this request was done, with its answer.
+    pub(super) fn record(&self, done_at: UnixMillis, answer: &[u8]) -> Vec<u8> {
+        let answer = answer.to_vec();
+        encode_done_request(&DoneRequest { request_digest: self.hash, done_at, answer })
     }
 
     /// The answer that the record holds for this same request.
     ///
     /// # Errors
-    /// [`NodeError::RequestIdReused`] when it was another request, [`NodeError::Record`] when the
-    /// record cannot be read.
-    pub(super) fn answer_in(&self, record: &[u8]) -> Result<Vec<u8>, NodeError> {
-        let parts = record.split_first().and_then(|(format, rest)| {
-            rest.split_at_checked(HASH_BYTES).map(|(hash, answer)| (*format, hash, answer))
-        });
-        let Some((FORMAT, hash, answer)) = parts else {
-            let problem = format!("it is {} bytes of an unknown format", record.len());
-            return Err(NodeError::Record { key: self.id.clone(), problem });
-        };
-        if hash != self.hash {
+    /// [`NodeError::RequestIdReused`] when it was another request.
+    pub(super) fn answer_in(&self, done: DoneRequest) -> Result<Vec<u8>, NodeError> {
+        if done.request_digest != self.hash {
             return Err(NodeError::RequestIdReused { request_id: self.id.clone() });
         }
-        Ok(answer.to_vec())
+        Ok(done.answer)
     }
 }
 
@@ -93,20 +81,25 @@ impl RequestIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::records;
 
     #[test]
     fn a_record_answers_the_same_request_only() {
         let first = RequestId::new("r", "CreateGroup", b"ops");
-        let record = first.record(b"answer");
-        assert_eq!(first.answer_in(&record).unwrap(), b"answer");
+        let value = first.record(UnixMillis(7), b"answer");
+        let key = records::request_key(1, "r");
+        let entry = Entry { key, value, revision: Revision(1) };
+        let record = records::decode_done_request(&entry).unwrap();
+        assert_eq!(record.done_at, UnixMillis(7));
+        assert_eq!(first.answer_in(record.clone()).unwrap(), b"answer");
         for other in
             [RequestId::new("r", "CreateGroup", b"dev"), RequestId::new("r", "DeleteGroup", b"ops")]
         {
-            let answer = other.answer_in(&record);
+            let answer = other.answer_in(record.clone());
             assert!(matches!(answer, Err(NodeError::RequestIdReused { .. })));
         }
-        assert!(matches!(first.answer_in(&record[..20]), Err(NodeError::Record { .. })));
-        assert!(matches!(first.answer_in(&[]), Err(NodeError::Record { .. })));
+        let cut = Entry { value: entry.value[..20].to_vec(), ..entry };
+        assert!(matches!(records::decode_done_request(&cut), Err(NodeError::Record { .. })));
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Node {
         };
         let shared = self.shared();
         let env = Env {
-            now: UnixMillis(self.clock.now().as_millisecond()),
+            now: self.now(),
             quotas: &self.settings.quotas,
             presets: &shared.presets,
             vocabulary: &*self.catalog,
@@ -198,7 +198,8 @@ impl Node {
             for surplus in &deleted {
                 commit = commit.delete(surplus.clone());
             }
-            commit = commit.require_absent(key.clone()).put(key.clone(), request.record(&answer));
+            let record = request.record(self.now(), &answer);
+            commit = commit.require_absent(key.clone()).put(key.clone(), record);
             request_note = Some((key, deleted));
         }
         match self.store.commit(commit).await {
@@ -223,9 +224,13 @@ impl Node {
         let key = records::request_key(owner_uin, &request.id);
         let (entry, _) = self.store.read(&key).await?;
         let Some(entry) = entry else { return Ok(None) };
-        let answer = request.answer_in(&entry.value)?;
+        let answer = request.answer_in(records::decode_done_request(&entry)?)?;
         self.wait_visible(entry.revision).await?;
         Ok(Some(Written { answer, revision: entry.revision }))
+    }
+
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.clock.now().as_millisecond())
     }
 
     async fn wait_visible(&self, revision: Revision) -> Result<(), NodeError> {

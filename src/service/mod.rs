@@ -5,6 +5,7 @@
 
 mod administration;
 mod authorization;
+mod codec;
 mod page;
 pub mod proto;
 mod rpc;

@@ -3,6 +3,7 @@
 //! | condition | code |
 //! |---|---|
 //! | a decision is deny | OK |
+//! | bytes that are no message | INVALID_ARGUMENT |
 //! | malformed request, over a limit, bad token, reused id, refused policy | INVALID_ARGUMENT |
 //! | account or object unknown | NOT_FOUND |
 //! | id or name taken | ALREADY_EXISTS |
@@ -232,6 +233,22 @@ impl From<ApiError> for Status {
         }
         Self::with_error_details(code, message, details)
     }
+}
+
+/// The status of a request whose bytes are no message of its type.
+pub(super) fn bad_request(message_name: &str, field: &str, problem: &str) -> Status {
+    let place = if field.is_empty() { "" } else { &format!(" at `{field}`") };
+    let text = format!("the request is no `{message_name}`{place}: {problem}");
+    let api = ApiError::new(Code::InvalidArgument, "BAD_ENCODING", text);
+    let api = if field.is_empty() { api } else { api.at(field) };
+    api.into()
+}
+
+/// The status that a client makes of an answer whose bytes are no message of its type.
+pub(super) fn bad_answer(message_name: &str, field: &str, problem: &str) -> Status {
+    let place = if field.is_empty() { "" } else { &format!(" at `{field}`") };
+    let text = format!("the server's answer is no `{message_name}`{place}: {problem}");
+    ApiError::new(Code::Internal, "BAD_ENCODING", text).into()
 }
 
 /// The status of a node's error.

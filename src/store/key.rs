@@ -6,7 +6,8 @@
 //! a/<owner>/g/<group>            group                 o/<name>       operator's preset
 //! a/<owner>/p/<policy>           custom policy         o!             digest of operator's files
 //! a/<owner>/v/<policy>/<version> policy version        n/uin          the uin to allot next
-//! a/<owner>/x/<sdkappid>         app                   i/<owner>/<id> request that was done
+//! a/<owner>/x/<sdkappid>         app                   n/store-id     the store's id
+//!                                                      i/<owner>/<id> request that was done
 //! ```
 //!
 //! Numbers are 20 decimal digits, so that keys sort as numbers do and people can read them. A key
@@ -23,6 +24,8 @@ pub const OPERATOR_DIGEST: &[u8] = b"o!";
 pub const OPERATOR_PRESETS: &[u8] = b"o/";
 /// The key of the counter that uins are allotted from.
 pub const NEXT_UIN: &[u8] = b"n/uin";
+/// The key of the store's id.
+pub const STORE_ID: &[u8] = b"n/store-id";
 /// The prefix of all accounts' records.
 pub const ACCOUNTS: &[u8] = b"a/";
 
@@ -44,6 +47,8 @@ pub enum StoredKey {
     OperatorDigest,
     /// The counter that uins are allotted from.
     NextUin,
+    /// The store's id.
+    StoreId,
     /// A request that was done.
     DoneRequest {
         /// The root's uin.
@@ -118,6 +123,9 @@ pub fn parse(key: &[u8]) -> Option<StoredKey> {
     }
     if key == NEXT_UIN {
         return Some(StoredKey::NextUin);
+    }
+    if key == STORE_ID {
+        return Some(StoredKey::StoreId);
     }
     let (kind, rest) = text.split_once('/')?;
     match kind {

@@ -34,7 +34,8 @@ pub(super) fn create(
     let there_would_be = draft.state.apps.len().saturating_add(1);
     Quota::AppsPerAccount.check(quotas.apps_per_account_max, there_would_be)?;
     draft.put(Record::AppEntry(AppEntry { sdkappid: *sdkappid, owner_uin }));
-    let app = App { sdkappid: *sdkappid, name: name.clone(), tags: tags.clone() };
+    let (name, tags, created_at) = (name.clone(), tags.clone(), draft.env.now);
+    let app = App { sdkappid: *sdkappid, name, tags, created_at };
     draft.put(Record::App(Arc::new(app)));
     Ok(CommandResult::Done)
 }

@@ -28,8 +28,13 @@ pub(in crate::service) fn account(account: &Account) -> proto::Account {
 
 /// An app.
 pub(in crate::service) fn app(app: &App) -> proto::App {
-    let App { sdkappid, name, tags } = app;
-    proto::App { sdkappid: *sdkappid, name: name.clone(), tags: tags.clone(), created_at: None }
+    let App { sdkappid, name, tags, created_at } = app;
+    proto::App {
+        sdkappid: *sdkappid,
+        name: name.clone(),
+        tags: tags.clone(),
+        created_at: timestamp(*created_at),
+    }
 }
 
 fn policy_name(state: &AccountState, presets: &Presets, id: PolicyId) -> String {

@@ -7,9 +7,9 @@ use prost::Message;
 
 use super::{DoneRequest, FORMAT, RecordProblem, Stored};
 use crate::directory::{
-    Account, App, AppEntry, Attachment, CommandResult, GlobalKey, Group, GroupId, OperatorPreset,
-    Policy, PolicyBody, PolicyId, PolicyVersion, Record, RecordKey, Slot, SubAccount,
-    SubAccountKind, Tombstone, UinEntry, UnixMillis, VersionNumber,
+    Account, App, AppEntry, Attachment, GlobalKey, Group, GroupId, OperatorPreset, Policy,
+    PolicyBody, PolicyId, PolicyVersion, Record, RecordKey, Slot, SubAccount, SubAccountKind,
+    Tombstone, UinEntry, UnixMillis, VersionNumber,
 };
 use crate::lang::variable::Owner;
 use crate::store::key::StoredKey;
@@ -33,6 +33,11 @@ pub(super) fn decode(key: StoredKey, value: &[u8]) -> Decoded<Stored> {
             let proto::Counter { format, next } = message(value)?;
             check_format(format)?;
             Stored::NextUin(next)
+        }
+        StoredKey::StoreId => {
+            let proto::StoreId { format, id } = message(value)?;
+            check_format(format)?;
+            Stored::StoreId(id)
         }
         StoredKey::DoneRequest { .. } => Stored::DoneRequest(done_request(value)?),
     })
@@ -212,7 +217,7 @@ fn version(policy: PolicyId, expected: VersionNumber, value: &[u8]) -> Decoded<P
 }
 
 fn app(expected: u64, value: &[u8]) -> Decoded<App> {
-    let proto::App { format, sdkappid, name, tags } = message(value)?;
+    let proto::App { format, sdkappid, name, tags, created_at_ms } = message(value)?;
     check_format(format)?;
     check_key("sdkappid", expected, sdkappid)?;
     let mut by_key = BTreeMap::new();
@@ -221,7 +226,7 @@ fn app(expected: u64, value: &[u8]) -> Decoded<App> {
             return Err(RecordProblem::BadField("tags"));
         }
     }
-    Ok(App { sdkappid, name, tags: by_key })
+    Ok(App { sdkappid, name, tags: by_key, created_at: UnixMillis(created_at_ms) })
 }
 
 fn operator_preset(expected: &str, value: &[u8]) -> Decoded<OperatorPreset> {
@@ -238,23 +243,11 @@ fn operator_preset(expected: &str, value: &[u8]) -> Decoded<OperatorPreset> {
 }
 
 fn done_request(value: &[u8]) -> Decoded<DoneRequest> {
-    let proto::DoneRequest { format, request_digest, done_at_ms, results } = message(value)?;
+    let proto::DoneRequest { format, request_digest, done_at_ms, answer } = message(value)?;
     check_format(format)?;
-    let results = results.into_iter().map(command_result).collect::<Decoded<_>>()?;
-    Ok(DoneRequest { request_digest, done_at: UnixMillis(done_at_ms), results })
-}
-
-fn command_result(result: proto::CommandResult) -> Decoded<CommandResult> {
-    let proto::CommandResult { group_id, policy_id, policy_version } = result;
-    match (group_id, policy_id, policy_version) {
-        (0, 0, 0) => Ok(CommandResult::Done),
-        (id, 0, 0) => Ok(CommandResult::Group(GroupId(id))),
-        (0, id, 0) => Ok(CommandResult::Policy(PolicyId(id))),
-        (0, id, number) if id != 0 => {
-            Ok(CommandResult::PolicyVersion(PolicyId(id), VersionNumber(number)))
-        }
-        _ => Err(RecordProblem::BadField("results")),
-    }
+    let request_digest =
+        request_digest.try_into().map_err(|_| RecordProblem::BadField("request_digest"))?;
+    Ok(DoneRequest { request_digest, done_at: UnixMillis(done_at_ms), answer })
 }
 
 fn message<M: Message + Default>(value: &[u8]) -> Decoded<M> {

@@ -5,8 +5,8 @@ use prost::Message as _;
 
 use super::{DoneRequest, FORMAT};
 use crate::directory::{
-    Account, App, AppEntry, Attachment, CommandResult, Group, GroupId, OperatorPreset, Policy,
-    PolicyId, PolicyVersion, Record, Slot, SubAccount, SubAccountKind, Tombstone, UinEntry,
+    Account, App, AppEntry, Attachment, Group, GroupId, OperatorPreset, Policy, PolicyId,
+    PolicyVersion, Record, Slot, SubAccount, SubAccountKind, Tombstone, UinEntry,
 };
 use crate::store::proto;
 
@@ -54,15 +54,21 @@ pub fn encode_next_uin(next: u64) -> Vec<u8> {
     proto::Counter { format: FORMAT, next }.encode_to_vec()
 }
 
+/// The bytes of the record of the store's id.
+#[must_use]
+pub fn encode_store_id(id: &str) -> Vec<u8> {
+    proto::StoreId { format: FORMAT, id: id.to_owned() }.encode_to_vec()
+}
+
 /// The bytes of the record of a request that was done.
 #[must_use]
 pub fn encode_done_request(request: &DoneRequest) -> Vec<u8> {
-    let DoneRequest { request_digest, done_at, results } = request;
+    let DoneRequest { request_digest, done_at, answer } = request;
     let message = proto::DoneRequest {
         format: FORMAT,
-        request_digest: request_digest.clone(),
+        request_digest: request_digest.to_vec(),
         done_at_ms: done_at.0,
-        results: results.iter().map(command_result).collect(),
+        answer: answer.clone(),
     };
     message.encode_to_vec()
 }
@@ -175,7 +181,7 @@ fn version(version: &PolicyVersion) -> proto::PolicyVersion {
 }
 
 fn app(app: &App) -> proto::App {
-    let App { sdkappid, name, tags } = app;
+    let App { sdkappid, name, tags, created_at } = app;
     let tag =
         |(key, value): (&String, &String)| proto::Tag { key: key.clone(), value: value.clone() };
     proto::App {
@@ -183,6 +189,7 @@ fn app(app: &App) -> proto::App {
         sdkappid: *sdkappid,
         name: name.clone(),
         tags: tags.iter().map(tag).collect(),
+        created_at_ms: created_at.0,
     }
 }
 
@@ -200,14 +207,4 @@ fn uin_entry(entry: &UinEntry) -> proto::UinEntry {
 fn app_entry(entry: &AppEntry) -> proto::AppEntry {
     let AppEntry { sdkappid, owner_uin } = entry;
     proto::AppEntry { format: FORMAT, sdkappid: *sdkappid, owner_uin: *owner_uin }
-}
-
-fn command_result(result: &CommandResult) -> proto::CommandResult {
-    let (group_id, policy_id, policy_version) = match result {
-        CommandResult::Done => (0, 0, 0),
-        CommandResult::Group(id) => (id.0, 0, 0),
-        CommandResult::Policy(id) => (0, id.0, 0),
-        CommandResult::PolicyVersion(id, number) => (0, id.0, number.0),
-    };
-    proto::CommandResult { group_id, policy_id, policy_version }
 }

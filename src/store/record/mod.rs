@@ -13,24 +13,28 @@ use std::fmt;
 use super::commit::Mutation;
 use super::contract::Entry;
 use super::key::{self, StoredKey};
-use crate::directory::{AccountState, Change, CommandResult, OperatorPreset, Record, UnixMillis};
+use crate::directory::{AccountState, Change, OperatorPreset, Record, UnixMillis};
 
 pub use encode::{
     encode, encode_done_request, encode_next_uin, encode_operator_digest, encode_operator_preset,
+    encode_store_id,
 };
 
 /// The version of every record's format that this program writes and reads.
 pub(super) const FORMAT: u32 = 1;
+/// Bytes of the digest of a request.
+pub const REQUEST_DIGEST_BYTES: usize = 32;
 
 /// A write that was done, as its caller may ask again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoneRequest {
-    /// The digest of what was asked for.
-    pub request_digest: Vec<u8>,
+    /// The SHA-256 of what was asked for.
+    pub request_digest: [u8; REQUEST_DIGEST_BYTES],
     /// When it was done.
     pub done_at: UnixMillis,
-    /// What the commands made, in order.
-    pub results: Vec<CommandResult>,
+    /// The answer it got, in the caller's own encoding; without the revision, which is the
+    /// record's.
+    pub answer: Vec<u8>,
 }
 
 /// What stands under a key.
@@ -51,6 +55,8 @@ pub enum Stored {
     OperatorDigest(String),
     /// The uin to allot next.
     NextUin(u64),
+    /// The store's id.
+    StoreId(String),
     /// A request that was done.
     DoneRequest(DoneRequest),
 }
@@ -120,6 +126,7 @@ pub fn load_account(owner_uin: u64, entries: &[Entry]) -> Result<AccountState, R
             | Stored::OperatorPreset(_)
             | Stored::OperatorDigest(_)
             | Stored::NextUin(_)
+            | Stored::StoreId(_)
             | Stored::DoneRequest(_) => {
                 let problem = RecordProblem::OtherThanKey("owner_uin");
                 return Err(RecordError { key: key.clone(), problem });
@@ -151,6 +158,7 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
             | Stored::OperatorPreset(_)
             | Stored::OperatorDigest(_)
             | Stored::NextUin(_)
+            | Stored::StoreId(_)
             | Stored::DoneRequest(_) => Ok(None),
         },
         Mutation::Delete { key } => Ok(match key::parse(key) {
@@ -162,6 +170,7 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
                 | StoredKey::OperatorPreset(_)
                 | StoredKey::OperatorDigest
                 | StoredKey::NextUin
+                | StoredKey::StoreId
                 | StoredKey::DoneRequest { .. },
             ) => None,
             None => {

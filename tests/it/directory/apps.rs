@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use camgate::directory::{
-    AppEntry, Command, CreateApp, DeleteApp, DirectoryError, ErrorKind, Noun, UpdateApp,
+    AppEntry, Command, CreateApp, DeleteApp, DirectoryError, ErrorKind, Noun, UnixMillis, UpdateApp,
 };
 
 use super::{Fixture, OWNER};
@@ -29,6 +29,17 @@ fn an_app_belongs_to_one_account() {
     fixture.done(Command::DeleteApp(DeleteApp { sdkappid: APP }));
     assert_eq!(fixture.globals.app(APP).unwrap(), None);
     fixture.done(create(APP, &[]));
+}
+
+#[test]
+fn an_app_keeps_the_time_it_was_registered_at() {
+    let mut fixture = Fixture::new();
+    fixture.done(create(APP, &[]));
+    let created_at = UnixMillis(fixture.now);
+    let name = Some("改名".to_owned());
+    fixture.done(Command::UpdateApp(UpdateApp { sdkappid: APP, name, tags: None }));
+    assert!(fixture.now > created_at.0);
+    assert_eq!(fixture.state.apps[&APP].created_at, created_at);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Stored records: every value comes back, and nothing else is taken for one.
 
 use camgate::directory::{
-    Change, CommandResult, GlobalKey, GroupId, OperatorPreset, PolicyBody, PolicyId, Record,
-    RecordKey, UnixMillis, VersionNumber,
+    Change, GlobalKey, GroupId, OperatorPreset, PolicyBody, PolicyId, Record, RecordKey,
+    UnixMillis, VersionNumber,
 };
 use camgate::store::record::{
     self, DoneRequest, RecordProblem, Stored, encode_done_request, encode_next_uin,
-    encode_operator_digest, encode_operator_preset,
+    encode_operator_digest, encode_operator_preset, encode_store_id,
 };
 use camgate::store::{Entry, Mutation, Revision, key};
 use proptest::prelude::*;
@@ -98,16 +98,9 @@ fn records_outside_of_accounts_come_back() {
     assert_eq!(stored, Stored::OperatorDigest("ab".into()));
     let stored = record::decode(key::NEXT_UIN, &encode_next_uin(100_000_000)).unwrap();
     assert_eq!(stored, Stored::NextUin(100_000_000));
-    let done = DoneRequest {
-        request_digest: vec![1, 2],
-        done_at: UnixMillis(-1),
-        results: vec![
-            CommandResult::Done,
-            CommandResult::Group(GroupId(1)),
-            CommandResult::Policy(PolicyId(1_000_000)),
-            CommandResult::PolicyVersion(PolicyId(1_000_000), VersionNumber(2)),
-        ],
-    };
+    let stored = record::decode(key::STORE_ID, &encode_store_id("ab")).unwrap();
+    assert_eq!(stored, Stored::StoreId("ab".into()));
+    let done = DoneRequest { request_digest: [7; 32], done_at: UnixMillis(-1), answer: vec![1, 2] };
     let key = key::done_request_key(OWNER.uin, "请求/1");
     let stored = record::decode(&key, &encode_done_request(&done)).unwrap();
     assert_eq!(stored, Stored::DoneRequest(done));

@@ -30,6 +30,17 @@ async fn preset(server: &TestServer, name: &str) -> Option<pb::Policy> {
     server.admin.clone().get_policy(request).await.ok()?.into_inner().policy
 }
 
+/// Whether the preset is listed among what can be attached.
+async fn is_offered(server: &TestServer, name: &str) -> bool {
+    let request = pb::ListPoliciesRequest {
+        owner_uin: ROOT,
+        name_contains: name.to_owned(),
+        ..Default::default()
+    };
+    let answer = server.admin.clone().list_policies(request).await.unwrap().into_inner();
+    answer.policies.iter().any(|policy| policy.name == name)
+}
+
 async fn is_allowed(server: &TestServer, uin: u64, action: &str) -> bool {
     let request = question(uin, action, &app(APPS[0]));
     let answer = server.authz.clone().check(request).await.unwrap().into_inner();
@@ -88,10 +99,57 @@ async fn files_appear_change_break_and_vanish() {
     reported(&mut readiness, "gone").await;
     assert!(is_allowed(&server, alice, "im:RemoveUser").await);
 
+    // It is detached: the node withdraws it by itself, with no file changing.
+    let detach = pb::DetachPolicyRequest {
+        owner_uin: ROOT,
+        policy_id: found.policy_id,
+        uin: alice,
+        ..Default::default()
+    };
+    server.admin.detach_policy(detach).await.unwrap();
+    let waiting = readiness.wait_for(|now| now.reports.is_empty());
+    assert!(tokio::time::timeout(Duration::from_secs(20), waiting).await.is_ok());
+    // Whoever comes after that look finds it done.
+    server.node.check_policy_files(&files(dir.path())).await;
+    assert!(!is_offered(&server, "客服").await);
+
     // Another one appears.
     std::fs::write(dir.path().join("new.json"), policy("im:*")).unwrap();
     server.node.check_policy_files(&files(dir.path())).await;
     assert!(preset(&server, "new").await.is_some());
+    server.stop().await;
+}
+
+/// Deleting its user lets go of a preset too.
+#[tokio::test]
+async fn a_kept_preset_stays_while_one_account_uses_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shared.json");
+    std::fs::write(&path, policy("im:SendMsg")).unwrap();
+    let mut server = start(dir.path()).await;
+    server.create_account().await;
+    let policy_id = preset(&server, "shared").await.unwrap().policy_id;
+    let users = [server.create_user("alice").await, server.create_user("bob").await];
+    for uin in users {
+        server.attach(policy_id, uin).await;
+    }
+    std::fs::remove_file(&path).unwrap();
+    let mut readiness = server.node.readiness();
+    reported(&mut readiness, "gone").await;
+    let delete = |uin| pb::DeleteSubAccountRequest {
+        owner_uin: ROOT,
+        uin,
+        force: true,
+        ..Default::default()
+    };
+    server.admin.delete_sub_account(delete(users[0])).await.unwrap();
+    server.node.check_policy_files(&files(dir.path())).await;
+    assert!(is_offered(&server, "shared").await);
+    assert!(is_allowed(&server, users[1], "im:SendMsg").await);
+
+    server.admin.delete_sub_account(delete(users[1])).await.unwrap();
+    server.node.check_policy_files(&files(dir.path())).await;
+    assert!(!is_offered(&server, "shared").await);
     server.stop().await;
 }
 
