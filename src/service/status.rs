@@ -33,10 +33,11 @@ use crate::store::StoreError;
 
 /// The domain of our machine-readable reasons.
 pub const ERROR_DOMAIN: &str = "camgate";
-/// Most field violations in one status: details travel in headers, which are limited.
-const VIOLATIONS_MAX: usize = 20;
+/// Most bytes of field violations in one status: details travel in headers, which are limited. What
+/// does not fit is left out; the metadata says how many there are.
+const VIOLATIONS_BYTES_MAX: usize = 6_000;
 /// Longest text of one field violation, in characters.
-const VIOLATION_CHARS_MAX: usize = 200;
+const VIOLATION_CHARS_MAX: usize = 1_000;
 
 /// An error as the API tells it: a code, a message, and what programs read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,13 +73,18 @@ impl ApiError {
     fn findings(mut self, findings: &[Diagnostic]) -> Self {
         let errors = findings.iter().filter(|it| it.severity == Severity::Error);
         self.metadata.push(("findings", findings.len().to_string()));
-        self.violations = errors
-            .take(VIOLATIONS_MAX)
-            .map(|finding| {
-                let text: String = finding.to_string().chars().take(VIOLATION_CHARS_MAX).collect();
-                (format!("document.{}", finding.path), text)
-            })
-            .collect();
+        self.all_at(errors.map(|it| (format!("document.{}", it.path), it.to_string())))
+    }
+
+    /// As many violations as the details have room for, in their order.
+    fn all_at(mut self, violations: impl Iterator<Item = (String, String)>) -> Self {
+        let mut left = VIOLATIONS_BYTES_MAX;
+        for (field, text) in violations {
+            let text: String = text.chars().take(VIOLATION_CHARS_MAX).collect();
+            let Some(rest) = left.checked_sub(field.len() + text.len()) else { break };
+            left = rest;
+            self.violations.push((field, text));
+        }
         self
     }
 
@@ -138,11 +144,7 @@ impl From<NodeError> for ApiError {
             NodeError::Folder { faults } => {
                 let mut it = invalid("FOLDER");
                 it.metadata.push(("faults", faults.len().to_string()));
-                for fault in faults.iter().take(VIOLATIONS_MAX) {
-                    let text = fault.chars().take(VIOLATION_CHARS_MAX).collect();
-                    it.violations.push(("files".to_owned(), text));
-                }
-                it
+                it.all_at(faults.iter().map(|fault| ("files".to_owned(), fault.clone())))
             }
             NodeError::Plan(PlanError::Refused { error, .. }) => {
                 Self { message, ..directory(&error) }
