@@ -10,7 +10,7 @@ use crate::directory::app::App;
 use crate::directory::command::{
     Command, CreateAccount, CreateApp, CreateGroup, CreatePolicy, CreatePolicyVersion,
     CreateSubAccount, DeleteApp, DeleteGroup, DeletePolicy, DeletePolicyVersion, DeleteSubAccount,
-    GroupRef, PolicyRef, UpdateApp, UpdateGroup, UpdateSubAccount,
+    GroupRef, PolicyRef, UpdateApp, UpdateGroup, UpdatePolicy, UpdateSubAccount,
 };
 use crate::directory::execute::Env;
 use crate::directory::policy::Policy;
@@ -138,16 +138,24 @@ fn groups(world: World<'_>, steps: &mut Steps) {
 fn policies(world: World<'_>, steps: &mut Steps) {
     let neutral = Widening::Neutral;
     for (name, document) in &world.folder.policies {
+        let description = world.folder.descriptions.get(name);
         let Some(policy) = world.state.policy_named(name) else {
             let (name, document) = (name.clone(), document.clone());
             let summary = format!("create policy `{name}`");
-            let command = CreatePolicy { name, description: String::new(), document };
+            let description = description.cloned().unwrap_or_default();
+            let command = CreatePolicy { name, description, document };
             steps.push(Phase::Prepare, neutral, Command::CreatePolicy(command), summary);
             continue;
         };
         let version = world.state.default_version(policy.id);
         if version.is_none_or(|version| version.body.bytes() != bare(document)) {
             new_version(world, policy, document, steps);
+        }
+        if let Some(description) = description.filter(|it| **it != policy.description) {
+            let (policy, description) = (PolicyRef::Name(name.clone()), Some(description.clone()));
+            let command = UpdatePolicy { policy, description, document: None };
+            let summary = format!("change the description of policy `{name}`");
+            steps.push(Phase::Prepare, neutral, Command::UpdatePolicy(command), summary);
         }
     }
     for policy in world.state.live_policies() {

@@ -17,6 +17,8 @@ struct AccountText<'a> {
     apps: Vec<AppText<'a>>,
     sub_accounts: Vec<SubAccountText<'a>>,
     groups: Vec<GroupText<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policies: Vec<PolicyText<'a>>,
 }
 
 #[derive(Serialize)]
@@ -49,6 +51,13 @@ struct GroupText<'a> {
     remark: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<&'a str>,
+}
+
+/// A policy that has a description.
+#[derive(Serialize)]
+struct PolicyText<'a> {
+    name: &'a str,
+    description: &'a str,
 }
 
 pub(super) fn export(
@@ -91,7 +100,11 @@ pub(super) fn export(
         return Err(names.faults);
     }
     let (owner_uin, app_id) = (owner.uin, owner.app_id);
-    let text = AccountText { owner_uin, app_id, apps: apps.collect(), sub_accounts, groups };
+    let described = state.live_policies().filter(|it| !it.description.is_empty());
+    let policies =
+        described.map(|it| PolicyText { name: &it.name, description: &it.description }).collect();
+    let apps = apps.collect();
+    let text = AccountText { owner_uin, app_id, apps, sub_accounts, groups, policies };
     let mut bytes = serde_json::to_vec_pretty(&text)
         .map_err(|error| vec![FolderFault::new(ACCOUNT_FILE, "", error.to_string())])?;
     bytes.push(b'\n');

@@ -2,8 +2,8 @@
 //!
 //! A value, without I/O: files come and go as a map from path to bytes. What a folder says is the
 //! whole of an account's custom policies, groups, apps and attachments; sub-accounts that it does
-//! not name are left alone unless asked. Policy descriptions, versions but the default, and times
-//! are not part of it. (Design section 6.)
+//! not name are left alone unless asked. So is the description of a policy for which the folder has
+//! none. Versions but the default, and times, are not part of it. (Design section 6.)
 
 mod diff;
 mod effects;
@@ -87,6 +87,9 @@ pub struct Folder {
     pub groups: BTreeMap<String, FolderGroup>,
     /// The policies' documents, by name.
     pub policies: BTreeMap<String, Vec<u8>>,
+    /// The policies' descriptions, by name; each has a document too. Without an entry a policy
+    /// keeps the description it has, and a new one gets none; an empty text removes it.
+    pub descriptions: BTreeMap<String, String>,
     /// The files of cases, by name: read by `analysis`.
     pub cases: BTreeMap<String, Vec<u8>>,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::json::{Json, Members, Reader};
 use super::{
     ACCOUNT_FILE, FOLDER_BYTES_MAX, FOLDER_FILES_MAX, Folder, FolderApp, FolderFault, FolderGroup,
-    FolderSubAccount,
+    FolderSubAccount, policy_file,
 };
 use crate::directory::sub_account::SubAccountKind;
 use crate::lang::variable::Owner;
@@ -33,7 +33,8 @@ pub(super) fn parse(files: &BTreeMap<String, Vec<u8>>) -> Result<Folder, Vec<Fol
             }
         }
     }
-    let folder = account(files, &mut faults).map(|it| Folder { policies, cases, ..it });
+    let folder = account(files, &policies, &mut faults);
+    let folder = folder.map(|it| Folder { policies, cases, ..it });
     match folder {
         Some(folder) if faults.is_empty() => Ok(folder),
         Some(_) | None => Err(faults),
@@ -80,7 +81,11 @@ fn check_size(files: &BTreeMap<String, Vec<u8>>, faults: &mut Vec<FolderFault>) 
 }
 
 /// Reads `account.json`: a folder without policies and cases.
-fn account(files: &BTreeMap<String, Vec<u8>>, faults: &mut Vec<FolderFault>) -> Option<Folder> {
+fn account(
+    files: &BTreeMap<String, Vec<u8>>,
+    documents: &BTreeMap<String, Vec<u8>>,
+    faults: &mut Vec<FolderFault>,
+) -> Option<Folder> {
     let Some(bytes) = files.get(ACCOUNT_FILE) else {
         faults.push(FolderFault::new(
             ACCOUNT_FILE,
@@ -98,16 +103,41 @@ fn account(files: &BTreeMap<String, Vec<u8>>, faults: &mut Vec<FolderFault>) -> 
         }
     };
     let reader = &mut Reader { file: ACCOUNT_FILE, faults };
-    let keys = ["owner_uin", "app_id", "apps", "sub_accounts", "groups"];
+    let keys = ["owner_uin", "app_id", "apps", "sub_accounts", "groups", "policies"];
     let members = reader.object("", &json, &keys);
     let owner_uin = members.require_number(reader, "owner_uin");
     let app_id = members.require_number(reader, "app_id");
     let apps = apps(&members, reader);
     let groups = groups(&members, reader);
     let sub_accounts = sub_accounts(&members, &groups, reader);
+    let descriptions = descriptions(&members, documents, reader);
     let owner = Owner { uin: owner_uin?, app_id: app_id? };
     let (policies, cases) = (BTreeMap::new(), BTreeMap::new());
-    Some(Folder { owner, apps, sub_accounts, groups, policies, cases })
+    Some(Folder { owner, apps, sub_accounts, groups, policies, descriptions, cases })
+}
+
+/// What `account.json` says about the policies besides their documents.
+fn descriptions(
+    members: &Members<'_>,
+    documents: &BTreeMap<String, Vec<u8>>,
+    reader: &mut Reader<'_>,
+) -> BTreeMap<String, String> {
+    let mut descriptions = BTreeMap::new();
+    for (path, item) in members.list(reader, "policies") {
+        let policy = reader.object(&path, item, &["name", "description"]);
+        let name = policy.require_string(reader, "name");
+        let description = policy.require_string(reader, "description");
+        let Some(name) = name else { continue };
+        if !documents.contains_key(&name) {
+            let file = policy_file(&name);
+            let message = format!("there is no file `{file}`: add it, or remove this entry");
+            reader.fault(&format!("{path}.name"), message);
+        }
+        if descriptions.insert(name.clone(), description.unwrap_or_default()).is_some() {
+            reader.fault(&path, format!("the policy `{name}` occurs twice: remove one"));
+        }
+    }
+    descriptions
 }
 
 fn apps(members: &Members<'_>, reader: &mut Reader<'_>) -> BTreeMap<u64, FolderApp> {

@@ -131,6 +131,60 @@ fn every_fault_of_a_folder_is_told_with_its_place() {
 }
 
 #[test]
+fn descriptions_of_policies_are_part_of_the_folder() {
+    let account = |policies: &str| {
+        format!(r#"{{"owner_uin": 12345678, "app_id": 1250000001, "policies": {policies}}}"#)
+    };
+    let two = [("p", ALLOW), ("d", DENY)];
+    let folder = |policies: &str| Folder::parse(&files(&account(policies), &two)).unwrap();
+    let mut fixture = Fixture::new();
+    let mut become_as = |policies: &str| -> (Vec<(Widening, String)>, [String; 2]) {
+        let steps = plan(&fixture, &folder(policies), false).unwrap();
+        apply(&mut fixture, &steps);
+        let told = steps.steps.into_iter().map(|step| (step.widening, step.summary)).collect();
+        let text = |name: &str| fixture.state.policy_named(name).unwrap().description.clone();
+        (told, [text("p"), text("d")])
+    };
+    // A new policy gets the one of its entry, else none.
+    let (_, texts) = become_as(r#"[{"name": "p", "description": "应用组"}]"#);
+    assert_eq!(texts, ["应用组", ""]);
+    // Only the description differs: one step that changes no decision.
+    let (told, texts) = become_as(r#"[{"name": "d", "description": "no \"x\""}]"#);
+    let step = (Widening::Neutral, "change the description of policy `d`".to_owned());
+    assert_eq!((told, texts), (vec![step], ["应用组".to_owned(), "no \"x\"".to_owned()]));
+    // Without an entry it is left as it is; an empty text removes it.
+    assert_eq!(become_as("[]").0, []);
+    let (told, texts) = become_as(r#"[{"name": "p", "description": ""}]"#);
+    assert_eq!((told.len(), texts), (1, [String::new(), "no \"x\"".to_owned()]));
+    // Only policies with a description are exported.
+    let expected = BTreeMap::from([("d".to_owned(), "no \"x\"".to_owned())]);
+    assert_eq!(exported(&fixture).descriptions, expected);
+    // The files alone make the same state.
+    let alone = folder(r#"[{"name": "p", "description": "群组"}]"#);
+    let state = alone.state(&fixture.presets, Catalog::builtin()).unwrap();
+    assert_eq!(state.policy_named("p").unwrap().description, "群组");
+
+    let bad = account(
+        r#"[{"name": "p", "description": "x"}, {"name": "p", "description": "y"},
+            {"name": "none", "description": "x"}, {"name": "d"},
+            {"name": "d", "description": 1, "text": ""}, "p"]"#,
+    );
+    let faults = Folder::parse(&files(&bad, &two)).unwrap_err();
+    let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let expected = [
+        "account.json (policies[1]): the policy `p` occurs twice: remove one",
+        "account.json (policies[2].name): there is no file `policies/none.json`: add it, or \
+         remove this entry",
+        "account.json (policies[3]): the key `description` is missing",
+        "account.json (policies[4].text): unknown key; expected one of `name`, `description`",
+        "account.json (policies[4].description): expected a string, found a number",
+        "account.json (policies[4]): the policy `d` occurs twice: remove one",
+        "account.json (policies[5]): expected an object, found a string",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_folder_has_limits() {
     let mut many = files(ACCOUNT, &[("p", ALLOW), ("d", DENY)]);
     for number in many.len()..FOLDER_FILES_MAX {
@@ -275,9 +329,21 @@ proptest! {
         fixture.globals = camgate::directory::Globals::assume_absent();
         let steps = plan(&fixture, &wanted, true).unwrap();
         check_order(&steps);
+        let before = exported(&fixture);
         apply(&mut fixture, &steps);
-        prop_assert_eq!(sorted(exported(&fixture)), sorted(wanted.clone()));
+        // A policy that stays keeps its description where the folder has none.
+        let mut expected = sorted(wanted.clone());
+        for (name, description) in before.descriptions {
+            if wanted.policies.contains_key(&name) {
+                expected.descriptions.entry(name).or_insert(description);
+            }
+        }
+        prop_assert_eq!(sorted(exported(&fixture)), expected);
         prop_assert!(plan(&fixture, &wanted, true).unwrap().is_empty());
+        // Files to state to files: nothing is lost.
+        let state = wanted.state(&fixture.presets, Catalog::builtin()).unwrap();
+        let again = Fixture { state, ..fixture };
+        prop_assert_eq!(sorted(exported(&again)), sorted(wanted));
     }
 }
 

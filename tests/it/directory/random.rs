@@ -74,15 +74,21 @@ fn users_and_groups() -> BoxedStrategy<Command> {
     .boxed()
 }
 
+fn description() -> impl Strategy<Value = String> {
+    prop_oneof![Just(String::new()), Just("说明".to_owned()), Just("app \"team\"".to_owned())]
+}
+
 fn policies() -> BoxedStrategy<Command> {
     prop_oneof![
-        3 => (name(), document()).prop_map(|(name, document)| {
-            Command::CreatePolicy(CreatePolicy { name, description: "说明".into(), document })
+        3 => (name(), description(), document()).prop_map(|(name, description, document)| {
+            Command::CreatePolicy(CreatePolicy { name, description, document })
         }),
-        1 => (policy(), document()).prop_map(|(policy, document)| {
-            let document = Some(document);
-            Command::UpdatePolicy(UpdatePolicy { policy, description: None, document })
-        }),
+        1 => (policy(), prop::option::of(description()), document()).prop_map(
+            |(policy, description, document)| {
+                let document = Some(document);
+                Command::UpdatePolicy(UpdatePolicy { policy, description, document })
+            }
+        ),
         2 => (policy(), document(), any::<bool>()).prop_map(|(policy, document, set_default)| {
             Command::CreatePolicyVersion(CreatePolicyVersion { policy, document, set_default })
         }),

@@ -4,6 +4,7 @@ mod acceptance;
 mod administration;
 mod batch_props;
 mod consistency;
+mod edges;
 mod every_record;
 mod loading;
 mod operator_presets;
@@ -11,6 +12,7 @@ mod raw_bytes;
 mod searches;
 mod statuses;
 mod watching;
+mod wrapped_store;
 
 use std::future::Future;
 use std::net::SocketAddr;
