@@ -18,13 +18,13 @@ use super::records::{self, Place};
 use super::view::build_view;
 use crate::store::{ChangeSet, Mutation, Revision, StoreError, Watch};
 
-/// Runs until the node stops.
+/// Runs until the node ends.
 pub(super) async fn run(node: Arc<Node>, mut watch: Watch) {
-    let mut stopping = node.stopping.subscribe();
+    let mut ended = node.ended.subscribe();
     loop {
         let next = tokio::select! {
             next = watch.next() => next,
-            _ = stopping.wait_for(|is_stopping| *is_stopping) => return,
+            _ = ended.wait_for(|has_ended| *has_ended) => return,
         };
         match next {
             Some(Ok(change)) => apply(&node, &change).await,
@@ -34,21 +34,21 @@ pub(super) async fn run(node: Arc<Node>, mut watch: Watch) {
                 watch = again;
             }
             None => {
-                let Some(again) = reopen(&node, ended()).await else { return };
+                let Some(again) = reopen(&node, closed()).await else { return };
                 watch = again;
             }
         }
     }
 }
 
-fn ended() -> StoreError {
+fn closed() -> StoreError {
     StoreError::Unavailable { detail: "the change stream ended".to_owned() }
 }
 
 /// Opens the change stream where it broke; from the head, with all cells dropped, when changes are
-/// lost. None when the node stops.
+/// lost. None when the node ends.
 async fn reopen(node: &Arc<Node>, mut fault: StoreError) -> Option<Watch> {
-    let mut stopping = node.stopping.subscribe();
+    let mut ended = node.ended.subscribe();
     loop {
         node.health.set_follow_problem(Some(fault.to_string()));
         let attempt = match fault {
@@ -76,7 +76,7 @@ async fn reopen(node: &Arc<Node>, mut fault: StoreError) -> Option<Watch> {
         let pause = Duration::from_millis(node.settings.watch_retry_ms);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = stopping.wait_for(|is_stopping| *is_stopping) => return None,
+            _ = ended.wait_for(|has_ended| *has_ended) => return None,
         }
     }
 }

@@ -76,6 +76,7 @@ pub struct Node {
     applied: watch_channel::Sender<Revision>,
     health: Health,
     stopping: watch_channel::Sender<bool>,
+    ended: watch_channel::Sender<bool>,
     /// Held while a uin is allotted, so that writes of this node do not race for one.
     allot_turn: Mutex<()>,
     /// Held while the operator's files are compared with the records: the digest of the files that
@@ -112,6 +113,7 @@ impl Node {
             applied: watch_channel::Sender::new(head),
             health: Health::new(),
             stopping: watch_channel::Sender::new(false),
+            ended: watch_channel::Sender::new(false),
             allot_turn: Mutex::new(()),
             presets_turn: Mutex::new(None),
             kept_presets: KeptPresets::default(),
@@ -129,9 +131,17 @@ impl Node {
         Ok(node)
     }
 
-    /// Ends the background tasks. Requests that wait for changes fail from now on.
+    /// Begins to stop: streams and watches end. Changes are still applied, so that writes under way
+    /// become visible; [`Node::end`] ends that too.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// Ends everything that runs in the background. Requests that wait for changes fail from now
+    /// on.
+    pub fn end(&self) {
+        self.stop();
+        self.ended.send_replace(true);
     }
 
     /// Whether [`Node::stop`] was called; a receiver that changes once.

@@ -155,6 +155,7 @@ impl GrpcServer {
             }
         };
         follow.abort();
+        node.end();
         Ok(result?)
     }
 }

@@ -183,3 +183,23 @@ async fn a_stopping_node_takes_no_new_stream() {
     assert_stopping(&last(events).await);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_write_under_way_is_finished_while_draining() {
+    let store = Arc::new(WrappedStore::default());
+    let mut server =
+        TestServer::start(Arc::clone(&store) as _, None, NodeSettings::default()).await;
+    create_account(&mut server).await;
+    let events = watch_account(&mut server).await;
+    store.hold().await;
+    let before = store.head().await.unwrap();
+    let mut admin = server.admin.clone();
+    let write = tokio::spawn(async move { admin.create_group(group("ops", "r")).await });
+    while store.head().await.unwrap() == before {
+        tokio::task::yield_now().await;
+    }
+    server.stop.take().unwrap().send(()).unwrap();
+    assert_stopping(&last(events).await);
+    store.release().await;
+    write.await.unwrap().unwrap();
+}
