@@ -7,7 +7,12 @@ use std::sync::Arc;
 use camgate::engine::{AccountSnapshot, Decision, NoTrace, decide, explain, reference};
 use libfuzzer_sys::fuzz_target;
 
-#[allow(dead_code, unreachable_pub, reason = "shared with the property tests, which use all of it")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "shared with the property tests, which use all of it"
+)]
 #[path = "../../tests/prop/generate/mod.rs"]
 mod generate;
 

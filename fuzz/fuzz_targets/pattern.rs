@@ -21,10 +21,8 @@ fuzz_target!(|input: (&str, &str)| {
     }
     let variables = Variables { uin: 1, owner: Owner { uin: 2, app_id: 3 } };
     if let Ok(parsed) = Pattern::parse(pattern) {
-        let filled = pattern
-            .replace("${uin}", "1")
-            .replace("${owner_uin}", "2")
-            .replace("${app_id}", "3");
+        let filled =
+            pattern.replace("${uin}", "1").replace("${owner_uin}", "2").replace("${app_id}", "3");
         assert_eq!(parsed.matches(text, &variables), Glob::new(&filled).matches(text));
     }
 });
