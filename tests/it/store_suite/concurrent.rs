@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use camgate::store::{Commit, Revision, Store, StoreError};
 use tokio::task::JoinSet;
@@ -101,9 +102,11 @@ pub(super) async fn scans_are_never_torn(engine: Engine) {
             }
         });
     }
-    writers.join_all().await;
+    // Scanners that have failed see no more states: the writers must not wait for them for ever.
+    let written = tokio::time::timeout(Duration::from_secs(60), writers.join_all()).await;
     is_done.store(true, Ordering::Relaxed);
     scanners.join_all().await;
+    assert!(written.is_ok(), "the scanners saw too few states while the writers went on");
 }
 
 pub(super) async fn an_acknowledged_commit_is_seen_by_every_later_read(engine: Engine) {
