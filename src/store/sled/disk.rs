@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::acknowledged::Acknowledged;
-use super::layout::{self, Head, StoredValue, damaged};
+use super::layout::{self, Census, Head, StoredValue, damaged};
 use super::open::{explain, io_error};
 use crate::store::change::{ChangeLog, ChangeRetention, PageLimits, check_start, page_of};
 use crate::store::commit::{ChangeSet, Commit, Mutation};
@@ -138,14 +138,15 @@ impl Disk {
         })?;
         let revision = Revision(head.revision.0.saturating_add(1));
         let mut batch = Batch::default();
+        let mut census = head.census;
         for (ordinal, mutation) in (0_u64..).zip(&commit.mutations) {
-            self.add_mutation(&mut batch, mutation, revision, ordinal)?;
+            census = self.add_mutation(&mut batch, census, mutation, revision, ordinal)?;
         }
         for (key, value) in layout::change_pairs(revision, &encoded) {
             batch.insert(key, value);
         }
         let changes_bytes = head.changes_bytes.saturating_add(encoded.len() as u64);
-        let mut next = Head { revision, changes_bytes, ..*head };
+        let mut next = Head { revision, changes_bytes, census, ..*head };
         self.trim_changes(&mut batch, &mut next)?;
         batch.insert(layout::HEAD_KEY, next.encode());
         // An error here leaves some pairs applied in memory: nobody may read them.
@@ -154,28 +155,44 @@ impl Disk {
         Ok(revision)
     }
 
+    /// Adds one mutation to the batch; gives the census after it.
     fn add_mutation(
         &self,
         batch: &mut Batch,
+        mut census: Census,
         mutation: &Mutation,
         revision: Revision,
         ordinal: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Census, StoreError> {
         let tree_key = layout::entry_key(mutation.key());
-        if let Some(stored) = self.get(&tree_key)?
-            && let StoredValue::Long(long) = StoredValue::decode(&stored)?
-        {
-            long.piece_keys().for_each(|piece_key| batch.remove(piece_key));
+        if let Some(stored) = self.get(&tree_key)? {
+            let stored = StoredValue::decode(&stored)?;
+            census = census.without(mutation.key(), stored.revision());
+            if let StoredValue::Long(long) = stored {
+                long.piece_keys().for_each(|piece_key| batch.remove(piece_key));
+            }
         }
         match mutation {
             Mutation::Put { key, value } => {
+                census = census.with(key, revision);
                 for (pair_key, pair_value) in layout::entry_pairs(key, value, revision, ordinal) {
                     batch.insert(pair_key, pair_value);
                 }
             }
             Mutation::Delete { .. } => batch.remove(tree_key),
         }
-        Ok(())
+        Ok(census)
+    }
+
+    /// The entries that a scan of the whole tree finds.
+    pub(super) fn count(&self) -> Result<Census, StoreError> {
+        let mut census = Census::default();
+        for pair in self.db.scan_prefix(layout::entry_key(b"")) {
+            let (tree_key, stored) = pair.map_err(|error| self.explain(&error))?;
+            let revision = StoredValue::decode(&stored)?.revision();
+            census = census.with(&layout::entry_key_of(&tree_key)?, revision);
+        }
+        Ok(census)
     }
 
     /// Drops the oldest change sets until the rest fits; the newest always stays.

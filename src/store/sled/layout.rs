@@ -7,6 +7,8 @@
 //!
 //! Pure: bytes in, bytes out. It must never trust what it decodes: every length is checked.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::store::commit::{ChangeSet, Mutation};
 use crate::store::contract::Revision;
 use crate::store::error::StoreError;
@@ -18,7 +20,7 @@ pub(super) const ID_KEY: &[u8] = b"mid";
 /// Key of the encoded [`Head`].
 pub(super) const HEAD_KEY: &[u8] = b"mhead";
 /// What stands under [`FORMAT_KEY`]. A change of this layout changes the number.
-pub(super) const FORMAT: &[u8] = b"camgate-sled-1";
+pub(super) const FORMAT: &[u8] = b"camgate-sled-2";
 
 /// Longest piece of a value or of a change set, in bytes.
 pub(super) const PIECE_BYTES_MAX: usize = 6 * 1024;
@@ -40,6 +42,41 @@ pub(super) struct Head {
     pub(super) oldest_start: Revision,
     /// Encoded bytes of all change sets that are kept.
     pub(super) changes_bytes: u64,
+    /// All entries there are.
+    pub(super) census: Census,
+}
+
+/// Which entries there are, in a few bytes: how many, and the sum of a hash of each key with its
+/// revision. A commit changes it by what it writes; opening counts the tree's own entries and
+/// compares, because a damaged tree can leave out entries from a scan and still find them by key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Census {
+    entries: u64,
+    /// Modulo 2^128, so that the order of additions is irrelevant.
+    sum: u128,
+}
+
+impl Census {
+    /// With one entry more.
+    pub(super) fn with(self, key: &[u8], revision: Revision) -> Self {
+        Self {
+            entries: self.entries.wrapping_add(1),
+            sum: self.sum.wrapping_add(entry_hash(key, revision)),
+        }
+    }
+
+    /// With one entry less.
+    pub(super) fn without(self, key: &[u8], revision: Revision) -> Self {
+        Self {
+            entries: self.entries.wrapping_sub(1),
+            sum: self.sum.wrapping_sub(entry_hash(key, revision)),
+        }
+    }
+}
+
+fn entry_hash(key: &[u8], revision: Revision) -> u128 {
+    let hash = Sha256::new().chain_update(revision.0.to_be_bytes()).chain_update(key).finalize();
+    hash.first_chunk().map_or(0, |first| u128::from_be_bytes(*first))
 }
 
 impl Head {
@@ -49,7 +86,11 @@ impl Head {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        [self.revision.0, self.oldest_start.0, self.changes_bytes].map(u64::to_be_bytes).concat()
+        let Self { revision, oldest_start, changes_bytes, census: Census { entries, sum } } = self;
+        let mut out =
+            [revision.0, oldest_start.0, *changes_bytes, *entries].map(u64::to_be_bytes).concat();
+        out.extend(sum.to_be_bytes());
+        out
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
@@ -58,6 +99,7 @@ impl Head {
             revision: Revision(input.number()?),
             oldest_start: Revision(input.number()?),
             changes_bytes: input.number()?,
+            census: Census { entries: input.number()?, sum: input.wide_number()? },
         };
         input.end()?;
         if head.oldest_start > head.revision {
@@ -236,6 +278,12 @@ impl<'a> Input<'a> {
         Ok(u64::from_be_bytes(*first))
     }
 
+    fn wide_number(&mut self) -> Result<u128, StoreError> {
+        let (first, rest) = self.0.split_first_chunk().ok_or_else(too_short)?;
+        self.0 = rest;
+        Ok(u128::from_be_bytes(*first))
+    }
+
     fn sized(&mut self) -> Result<&'a [u8], StoreError> {
         let len = usize::try_from(self.number()?).map_err(|_| too_short())?;
         let (first, rest) = self.0.split_at_checked(len).ok_or_else(too_short)?;
@@ -302,8 +350,20 @@ mod tests {
     }
 
     #[test]
+    fn a_census_tells_entries_apart_and_forgets_their_order() {
+        let none = Census::default();
+        let two = none.with(b"a", Revision(1)).with(b"b", Revision(2));
+        assert_eq!(two, none.with(b"b", Revision(2)).with(b"a", Revision(1)));
+        assert_eq!(two.without(b"a", Revision(1)), none.with(b"b", Revision(2)));
+        assert_ne!(two, none.with(b"a", Revision(2)).with(b"b", Revision(1)));
+        assert_ne!(two, none.with(b"a", Revision(1)).with(b"a", Revision(1)));
+    }
+
+    #[test]
     fn a_head_survives_and_nonsense_is_refused() {
-        let head = Head { revision: Revision(9), oldest_start: Revision(4), changes_bytes: 77 };
+        let census = Census::default().with(b"k", Revision(9));
+        let head =
+            Head { revision: Revision(9), oldest_start: Revision(4), changes_bytes: 77, census };
         assert_eq!(Head::decode(&head.encode()).unwrap(), head);
         assert_eq!(head.change_count(), 5);
         let nonsense = Head { oldest_start: Revision(10), ..head };

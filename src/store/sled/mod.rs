@@ -17,10 +17,12 @@
 //!   answers nothing more until it is reopened. sled can panic where its files are damaged; each
 //!   call into it runs on a blocking thread, and a panic there becomes an error and a stop.
 //! - **Loss is noticed.** `acknowledged.rs` refuses a store that lost acknowledged commits, and
-//!   opening compares the newest change sets with the entries they wrote.
+//!   opening compares the newest change sets with the entries they wrote, and a scan of all entries
+//!   with a census that every commit keeps: sled can recover a damaged tree so that it finds
+//!   entries by key that its scans leave out. So opening takes time in the number of entries.
 //!
-//! Remaining risk: sled 0.34 is no longer maintained, its files grow before they shrink, and old
-//! pages that rot on disk are found when they are read, not when the store is opened.
+//! Remaining risk: sled 0.34 is no longer maintained, its files grow before they shrink, and long
+//! values that rot on disk are found when they are read, not when the store is opened.
 
 mod acknowledged;
 mod disk;

@@ -1,8 +1,8 @@
 //! Opening a `sled` directory: make, recognise, lock, and refuse what is not whole.
 //!
 //! It must never repair: a store that contradicts itself is refused with the way out. What is
-//! checked: the format, the acknowledged revision, and the newest change sets against the entries
-//! they wrote.
+//! checked: the format, the acknowledged revision, the newest change sets against the entries they
+//! wrote, and the entries that a scan finds against the head's census of them.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -76,6 +76,9 @@ impl Disk {
             dir,
         };
         disk.verify_newest_changes(head)?;
+        if disk.count()? != head.census {
+            return Err(in_dir(&disk.dir, "the entries are not those that were committed"));
+        }
         Ok(disk)
     }
 
@@ -253,12 +256,12 @@ mod tests {
     fn another_format_is_refused_and_left_alone() {
         let dir = tempfile::TempDir::new().unwrap();
         drop(open(dir.path()).unwrap());
-        write(dir.path(), layout::FORMAT_KEY, b"camgate-sled-2");
+        write(dir.path(), layout::FORMAT_KEY, b"camgate-sled-9");
         let Err(error) = open(dir.path()) else { panic!("it opened") };
         assert!(matches!(error, StoreError::UnknownFormat { .. }), "{error:?}");
         let message = error.to_string();
-        assert!(message.contains("format camgate-sled-2"), "{message}");
-        assert!(message.contains("reads camgate-sled-1"), "{message}");
+        assert!(message.contains("format camgate-sled-9"), "{message}");
+        assert!(message.contains("reads camgate-sled-2"), "{message}");
         write(dir.path(), layout::FORMAT_KEY, layout::FORMAT);
         open(dir.path()).unwrap();
     }
@@ -283,5 +286,19 @@ mod tests {
         write(dir.path(), &key, &value);
         let Err(error) = open(dir.path()) else { panic!("it opened") };
         assert!(error.to_string().contains("differs from its newest change"), "{error}");
+    }
+
+    #[test]
+    fn an_entry_that_was_never_committed_or_went_missing_is_refused() {
+        let dir = tempfile::TempDir::new().unwrap();
+        drop(open(dir.path()).unwrap());
+        let (key, value) = layout::entry_pairs(b"a", b"1", Revision(1), 0).remove(0);
+        write(dir.path(), &key, &value);
+        let Err(error) = open(dir.path()) else { panic!("it opened") };
+        assert!(error.to_string().contains("not those that were committed"), "{error}");
+        let db = Config::new().path(dir.path()).open().unwrap();
+        db.remove(&key).unwrap();
+        drop(db);
+        open(dir.path()).unwrap();
     }
 }

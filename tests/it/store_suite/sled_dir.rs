@@ -200,7 +200,7 @@ async fn flipped_bytes_are_noticed_or_harmless() {
     let original = contents(&store).await.unwrap();
     drop(store);
     let mut refused = 0;
-    for round in 0_usize..24 {
+    for round in 0_usize..72 {
         let copy = TempDir::new().unwrap();
         let mut place = 0;
         copy_with(dir.path(), copy.path(), |data| {
