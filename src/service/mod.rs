@@ -5,6 +5,7 @@
 
 mod administration;
 mod authorization;
+pub mod cam;
 mod codec;
 mod page;
 pub mod proto;

@@ -9,6 +9,8 @@
 #[cfg(feature = "server")]
 mod analysis;
 #[cfg(feature = "server")]
+mod cam;
+#[cfg(feature = "server")]
 mod cli_administration;
 #[cfg(feature = "server")]
 mod cli_files;
