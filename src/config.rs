@@ -121,7 +121,9 @@ quota_keys! {
     accounts_per_collaborator_max policies_per_account_max attachments_per_target_max
     versions_per_policy_max apps_per_account_max tags_per_app_max policy_name_chars_max
     name_chars_max app_name_chars_max description_bytes_max remark_bytes_max tag_key_chars_max
-    tag_value_chars_max
+    tag_value_chars_max roles_per_account_max access_keys_per_holder_max tags_per_policy_max
+    tags_per_role_max role_session_seconds_max role_name_chars_max key_description_chars_max
+    phone_num_chars_max country_code_chars_max email_chars_max
 }
 
 #[derive(Debug, Serialize, Deserialize)]

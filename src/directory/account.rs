@@ -4,7 +4,7 @@
 
 use crate::lang::variable::Owner;
 
-use super::id::{GroupId, PolicyId, UnixMillis};
+use super::id::{GroupId, PolicyId, RoleId, UnixMillis};
 
 /// A root account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +17,26 @@ pub struct Account {
     pub next_policy_id: PolicyId,
     /// The id that the next group gets.
     pub next_group_id: GroupId,
+    /// The id that the next role gets.
+    pub next_role_id: RoleId,
+    /// The uid that the next sub-account gets.
+    pub next_uid: u64,
 }
 
 impl Account {
+    /// The first sub-account's uid.
+    pub const UID_MIN: u64 = 1;
+
     /// A new account without anything in it.
     #[must_use]
     pub fn new(owner: Owner, created_at: UnixMillis) -> Self {
-        Self { owner, created_at, next_policy_id: PolicyId::CUSTOM_MIN, next_group_id: GroupId(1) }
+        Self {
+            owner,
+            created_at,
+            next_policy_id: PolicyId::CUSTOM_MIN,
+            next_group_id: GroupId(1),
+            next_role_id: RoleId::MIN,
+            next_uid: Self::UID_MIN,
+        }
     }
 }

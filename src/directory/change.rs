@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use super::access_key::{AccessKey, SecretEntry, SecretId};
 use super::account::Account;
 use super::app::{App, AppEntry};
 use super::global::{GlobalKey, UinEntry};
 use super::group::Group;
-use super::id::{GroupId, PolicyId, VersionNumber};
+use super::id::{GroupId, PolicyId, RoleId, VersionNumber};
 use super::policy::{Policy, PolicyVersion};
+use super::role::Role;
 use super::state::Slot;
 use super::sub_account::SubAccount;
 
@@ -29,10 +31,16 @@ pub enum Record {
     Version(Arc<PolicyVersion>),
     /// An app.
     App(Arc<App>),
+    /// A role.
+    Role(Arc<Role>),
+    /// An access key.
+    AccessKey(Arc<AccessKey>),
     /// Global index: who a uin belongs to.
     UinEntry(Arc<UinEntry>),
     /// Global index: who owns an app.
     AppEntry(AppEntry),
+    /// Global index: which account an access key belongs to.
+    SecretEntry(SecretEntry),
 }
 
 /// Which record, within the account; the global ones across accounts.
@@ -50,6 +58,10 @@ pub enum RecordKey {
     Version(PolicyId, VersionNumber),
     /// An app, by SdkAppId.
     App(u64),
+    /// A role.
+    Role(RoleId),
+    /// An access key.
+    AccessKey(SecretId),
     /// A record of a global index.
     Global(GlobalKey),
 }
@@ -73,8 +85,11 @@ impl Record {
             Self::Policy(id, _) => RecordKey::Policy(*id),
             Self::Version(it) => RecordKey::Version(it.policy, it.number),
             Self::App(it) => RecordKey::App(it.sdkappid),
+            Self::Role(it) => RecordKey::Role(it.id),
+            Self::AccessKey(it) => RecordKey::AccessKey(it.secret_id),
             Self::UinEntry(it) => RecordKey::Global(GlobalKey::Uin(it.uin)),
             Self::AppEntry(it) => RecordKey::Global(GlobalKey::App(it.sdkappid)),
+            Self::SecretEntry(it) => RecordKey::Global(GlobalKey::Secret(it.secret_id)),
         }
     }
 }

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 
 use crate::lang::variable::Owner;
 
+use super::access_key::{KeyStatus, SealedSecret, SecretId};
 use super::global::GlobalKey;
-use super::id::{GroupId, PolicyId, VersionNumber};
-use super::sub_account::SubAccountKind;
+use super::id::{GroupId, PolicyId, RoleId, VersionNumber};
+use super::state::AccountState;
+use super::sub_account::{PasswordHash, Profile, SubAccountKind};
 
 /// A policy, by id or by name. A custom policy's name is looked up before a preset's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,27 @@ impl From<&str> for GroupRef {
     }
 }
 
+/// A role, by id or by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleRef {
+    /// By id.
+    Id(RoleId),
+    /// By name, compared exactly.
+    Name(String),
+}
+
+impl From<RoleId> for RoleRef {
+    fn from(id: RoleId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&str> for RoleRef {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
 /// What a policy is attached to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -62,6 +85,17 @@ pub enum Target {
     User(u64),
     /// A group.
     Group(GroupRef),
+    /// A role.
+    Role(RoleRef),
+}
+
+/// Whose boundary it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BoundaryTarget {
+    /// A sub-account's, by uin.
+    User(u64),
+    /// A role's.
+    Role(RoleRef),
 }
 
 /// Registers a root account. The state must be that of an account that does not exist.
@@ -82,10 +116,29 @@ pub struct CreateSubAccount {
     pub kind: SubAccountKind,
     /// Free text.
     pub remark: String,
+    /// What consoles and notices need.
+    pub profile: Profile,
 }
 
-/// Changes a sub-account's name or remark; its kind never changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The fields of a profile that change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProfileUpdate {
+    /// Whether it may log in to consoles.
+    pub console_login: Option<bool>,
+    /// Whether its next login must change the password.
+    pub need_reset_password: Option<bool>,
+    /// The hash of its new password.
+    pub password_hash: Option<PasswordHash>,
+    /// Its phone number.
+    pub phone_num: Option<String>,
+    /// The country code of its phone number.
+    pub country_code: Option<String>,
+    /// Its e-mail address.
+    pub email: Option<String>,
+}
+
+/// Changes a sub-account's name, remark or profile; its kind never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UpdateSubAccount {
     /// Which one.
     pub uin: u64,
@@ -93,15 +146,19 @@ pub struct UpdateSubAccount {
     pub name: Option<String>,
     /// The new remark.
     pub remark: Option<String>,
+    /// What changes of its profile.
+    pub profile: ProfileUpdate,
 }
 
 /// Removes a sub-account from the account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeleteSubAccount {
     /// Which one.
     pub uin: u64,
     /// Also when it holds policies, is in groups, or has a boundary; all of these go with it.
     pub force: bool,
+    /// Also when it has access keys; they go with it.
+    pub delete_keys: bool,
 }
 
 /// Creates a group; its id is in the result.
@@ -160,6 +217,8 @@ pub struct CreatePolicy {
     pub description: String,
     /// The CAM document.
     pub document: Vec<u8>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Changes a policy's description, or overwrites its default version in place. It cannot rename.
@@ -212,7 +271,7 @@ pub struct DeletePolicy {
     pub force: bool,
 }
 
-/// Attaches a policy to a user or a group. Fine when it is attached already.
+/// Attaches a policy to a user, a group or a role. Fine when it is attached already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttachPolicy {
     /// The policy, custom or preset.
@@ -230,20 +289,20 @@ pub struct DetachPolicy {
     pub target: Target,
 }
 
-/// Sets a sub-account's boundary, in place of any it has.
+/// Sets the boundary of a sub-account or a role, in place of any it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutBoundary {
-    /// The sub-account.
-    pub uin: u64,
+    /// Whose.
+    pub target: BoundaryTarget,
     /// The policy, custom or preset.
     pub policy: PolicyRef,
 }
 
-/// Takes a sub-account's boundary away. Fine when it has none.
+/// Takes the boundary of a sub-account or a role away. Fine when it has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteBoundary {
-    /// The sub-account.
-    pub uin: u64,
+    /// Whose.
+    pub target: BoundaryTarget,
 }
 
 /// Registers an app.
@@ -275,6 +334,100 @@ pub struct DeleteApp {
     pub sdkappid: u64,
 }
 
+/// Creates a role; its id is in the result.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CreateRole {
+    /// Its name, unique among the account's roles.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// The CAM document that says who may assume it.
+    pub trust_policy: Vec<u8>,
+    /// The longest session in seconds; 0 means the default of whoever makes sessions.
+    pub session_duration_s: u32,
+    /// Whether people may switch to it in a console.
+    pub console_login: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Changes a role; its name never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateRole {
+    /// Which one.
+    pub role: RoleRef,
+    /// The new description.
+    pub description: Option<String>,
+    /// The new document that says who may assume it.
+    pub trust_policy: Option<Vec<u8>>,
+    /// The new longest session in seconds; 0 means the default.
+    pub session_duration_s: Option<u32>,
+    /// Whether people may switch to it in a console.
+    pub console_login: Option<bool>,
+}
+
+/// Deletes a role. Its sessions end with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteRole {
+    /// Which one.
+    pub role: RoleRef,
+    /// Also when it has policies or a boundary; these go with it.
+    pub force: bool,
+}
+
+/// Gives a role tags, in place of those it has under the same keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagRole {
+    /// Which one.
+    pub role: RoleRef,
+    /// The tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Takes tags off a role. Fine for keys that it does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UntagRole {
+    /// Which one.
+    pub role: RoleRef,
+    /// The keys.
+    pub keys: Vec<String>,
+}
+
+/// Adds an access key, active. The caller made and sealed its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateAccessKey {
+    /// Whose: the root's uin, or that of a sub-account.
+    pub holder: u64,
+    /// Its public half, made at random.
+    pub secret_id: SecretId,
+    /// Its secret half, sealed.
+    pub sealed_secret: SealedSecret,
+    /// Free text.
+    pub description: String,
+}
+
+/// Changes an access key's status or description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateAccessKey {
+    /// Which one.
+    pub secret_id: SecretId,
+    /// Whose it must be; none when it may be anybody's of the account.
+    pub holder: Option<u64>,
+    /// The new status.
+    pub status: Option<KeyStatus>,
+    /// The new description.
+    pub description: Option<String>,
+}
+
+/// Deletes an access key for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteAccessKey {
+    /// Which one.
+    pub secret_id: SecretId,
+    /// Whose it must be; none when it may be anybody's of the account.
+    pub holder: Option<u64>,
+}
+
 /// Any administration operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant holds the type of its name, which is documented")]
@@ -301,6 +454,14 @@ pub enum Command {
     CreateApp(CreateApp),
     UpdateApp(UpdateApp),
     DeleteApp(DeleteApp),
+    CreateRole(CreateRole),
+    UpdateRole(UpdateRole),
+    DeleteRole(DeleteRole),
+    TagRole(TagRole),
+    UntagRole(UntagRole),
+    CreateAccessKey(CreateAccessKey),
+    UpdateAccessKey(UpdateAccessKey),
+    DeleteAccessKey(DeleteAccessKey),
 }
 
 impl Command {
@@ -330,19 +491,33 @@ impl Command {
             Self::CreateApp(_) => "CreateApp",
             Self::UpdateApp(_) => "UpdateApp",
             Self::DeleteApp(_) => "DeleteApp",
+            Self::CreateRole(_) => "CreateRole",
+            Self::UpdateRole(_) => "UpdateRole",
+            Self::DeleteRole(_) => "DeleteRole",
+            Self::TagRole(_) => "TagRole",
+            Self::UntagRole(_) => "UntagRole",
+            Self::CreateAccessKey(_) => "CreateAccessKey",
+            Self::UpdateAccessKey(_) => "UpdateAccessKey",
+            Self::DeleteAccessKey(_) => "DeleteAccessKey",
         }
     }
 
-    /// The global record that must be read before the command is executed, if there is one. The
-    /// commit then requires that record to be as it was read.
+    /// The global records that must be read before the command is executed on a state. The commit
+    /// then requires those records to be as they were read.
     #[must_use]
-    pub fn global_read(&self) -> Option<GlobalKey> {
+    pub fn global_reads(&self, state: &AccountState) -> Vec<GlobalKey> {
         match self {
-            Self::CreateAccount(it) => Some(GlobalKey::Uin(it.owner.uin)),
-            Self::CreateSubAccount(it) => Some(GlobalKey::Uin(it.uin)),
-            Self::DeleteSubAccount(it) => Some(GlobalKey::Uin(it.uin)),
-            Self::CreateApp(it) => Some(GlobalKey::App(it.sdkappid)),
-            Self::DeleteApp(it) => Some(GlobalKey::App(it.sdkappid)),
+            Self::CreateAccount(it) => vec![GlobalKey::Uin(it.owner.uin)],
+            Self::CreateSubAccount(it) => vec![GlobalKey::Uin(it.uin)],
+            Self::DeleteSubAccount(it) => {
+                let keys = state.keys_of(it.uin).filter(|_| it.delete_keys);
+                let keys = keys.map(|key| GlobalKey::Secret(key.secret_id));
+                [GlobalKey::Uin(it.uin)].into_iter().chain(keys).collect()
+            }
+            Self::CreateApp(it) => vec![GlobalKey::App(it.sdkappid)],
+            Self::DeleteApp(it) => vec![GlobalKey::App(it.sdkappid)],
+            Self::CreateAccessKey(it) => vec![GlobalKey::Secret(it.secret_id)],
+            Self::DeleteAccessKey(it) => vec![GlobalKey::Secret(it.secret_id)],
             Self::UpdateSubAccount(_)
             | Self::CreateGroup(_)
             | Self::UpdateGroup(_)
@@ -359,7 +534,13 @@ impl Command {
             | Self::DetachPolicy(_)
             | Self::PutBoundary(_)
             | Self::DeleteBoundary(_)
-            | Self::UpdateApp(_) => None,
+            | Self::UpdateApp(_)
+            | Self::CreateRole(_)
+            | Self::UpdateRole(_)
+            | Self::DeleteRole(_)
+            | Self::TagRole(_)
+            | Self::UntagRole(_)
+            | Self::UpdateAccessKey(_) => Vec::new(),
         }
     }
 }
@@ -375,4 +556,6 @@ pub enum CommandResult {
     Policy(PolicyId),
     /// A version of a policy.
     PolicyVersion(PolicyId, VersionNumber),
+    /// A role with this id.
+    Role(RoleId),
 }

@@ -13,7 +13,7 @@ use crate::lang::vocabulary::Vocabulary;
 use super::error::DirectoryError;
 use super::policy::PolicyBody;
 
-/// Checks a document that is about to be written, with its lints.
+/// Checks a document of a kind that is about to be written, with its lints.
 ///
 /// # Errors
 /// [`DirectoryError::BadDocument`] with all findings.
@@ -21,8 +21,9 @@ pub(super) fn check(
     bytes: &[u8],
     vocabulary: &dyn Vocabulary,
     owner: Option<Owner>,
+    kind: DocumentKind,
 ) -> Result<(PolicyBody, Vec<Diagnostic>), DirectoryError> {
-    let scope = Scope { vocabulary, owner, kind: DocumentKind::Identity };
+    let scope = Scope { vocabulary, owner, kind };
     let checked = lang::check(bytes, &scope);
     match checked.policy {
         Some(policy) => Ok((PolicyBody::Readable(Arc::new(policy)), checked.findings)),
@@ -34,7 +35,17 @@ impl PolicyBody {
     /// The body of a stored document. A text that cannot be read is kept as it is (rule D-05).
     #[must_use]
     pub fn load(bytes: &[u8]) -> Self {
-        match lang::load(bytes) {
+        Self::load_as(bytes, DocumentKind::Identity)
+    }
+
+    /// The body of a stored trust policy. One that cannot be read trusts nobody.
+    #[must_use]
+    pub fn load_trust(bytes: &[u8]) -> Self {
+        Self::load_as(bytes, DocumentKind::Trust)
+    }
+
+    fn load_as(bytes: &[u8], kind: DocumentKind) -> Self {
+        match lang::load_as(bytes, kind) {
             Ok(policy) => Self::Readable(Arc::new(policy)),
             Err(findings) => {
                 Self::Unreadable { bytes: Arc::from(bytes), findings: Arc::from(findings) }

@@ -40,6 +40,8 @@ pub enum Noun {
     PolicyVersion,
     App,
     Tag,
+    Role,
+    AccessKey,
 }
 
 impl Noun {
@@ -54,6 +56,8 @@ impl Noun {
             Self::PolicyVersion => "policy version",
             Self::App => "app",
             Self::Tag => "tag",
+            Self::Role => "role",
+            Self::AccessKey => "access key",
         }
     }
 }
@@ -142,6 +146,20 @@ pub enum DirectoryError {
         /// The greatest accepted id.
         max: u64,
     },
+    /// A number is out of range.
+    #[error("the {field} of the {noun} is {actual}: it must be from {min} to {max}")]
+    BadNumber {
+        /// Whose number.
+        noun: Noun,
+        /// Which number, with its unit.
+        field: &'static str,
+        /// The least accepted number.
+        min: u64,
+        /// The greatest accepted number.
+        max: u64,
+        /// The number found.
+        actual: u64,
+    },
     /// A policy document has errors. All findings are listed, in document order (rule L-11).
     #[error(
         "the policy document has {} errors; the first: {}",
@@ -172,8 +190,8 @@ pub enum DirectoryError {
     },
     /// A policy is attached, and the command does not force.
     #[error(
-        "the policy `{name}` is attached to {users} users and {groups} groups: detach it first, \
-         or force"
+        "the policy `{name}` is attached to {users} users, {groups} groups and {roles} roles: \
+         detach it first, or force"
     )]
     PolicyAttached {
         /// The policy.
@@ -182,14 +200,21 @@ pub enum DirectoryError {
         users: usize,
         /// Groups it is attached to.
         groups: usize,
+        /// Roles it is attached to.
+        roles: usize,
     },
     /// A policy is a boundary. Taking it away would widen access, so forcing does not help.
-    #[error("the policy `{name}` is the boundary of {users} users: set another boundary first")]
+    #[error(
+        "the policy `{name}` is the boundary of {users} users and {roles} roles: set another \
+         boundary first"
+    )]
     PolicyIsBoundary {
         /// The policy.
         name: String,
         /// Users it is the boundary of.
         users: usize,
+        /// Roles it is the boundary of.
+        roles: usize,
     },
     /// A group has members or policies, and the command does not force.
     #[error(
@@ -216,6 +241,30 @@ pub enum DirectoryError {
         /// Groups it is in.
         groups: usize,
     },
+    /// A sub-account has access keys, and the command does not delete them with it.
+    #[error(
+        "the sub-account `{name}` has {keys} access keys: delete them first, or ask to delete \
+         them with it"
+    )]
+    HaveKeys {
+        /// The sub-account.
+        name: String,
+        /// Its access keys.
+        keys: usize,
+    },
+    /// A role has policies or a boundary, and the command does not force.
+    #[error(
+        "the role `{name}` has {policies} policies{}: remove these first, or force",
+        if *.is_bounded { " and a boundary" } else { "" }
+    )]
+    RoleInUse {
+        /// The role.
+        name: String,
+        /// Policies attached to it.
+        policies: usize,
+        /// Whether it has a boundary.
+        is_bounded: bool,
+    },
     /// The default version of a policy cannot be deleted.
     #[error("version {version} is the default of policy {policy}: make another the default first")]
     VersionIsDefault {
@@ -232,8 +281,11 @@ pub enum DirectoryError {
         /// The preset.
         name: String,
     },
-    /// A message recipient cannot hold policies, be in groups or have a boundary.
-    #[error("the sub-account {uin} is a message recipient: it cannot have policies or groups")]
+    /// A message recipient cannot hold policies or keys, be in groups, have a boundary or log in.
+    #[error(
+        "the sub-account {uin} is a message recipient: it cannot have policies, groups, access \
+         keys or a console login"
+    )]
     NotAPrincipal {
         /// The message recipient.
         uin: u64,
@@ -272,12 +324,15 @@ impl DirectoryError {
             Self::BadText { .. }
             | Self::BadLength { .. }
             | Self::BadId { .. }
+            | Self::BadNumber { .. }
             | Self::BadDocument { .. }
             | Self::NothingToChange { .. } => ErrorKind::Invalid,
             Self::QuotaExceeded { .. } | Self::IdsExhausted { .. } => ErrorKind::QuotaExceeded,
             Self::PolicyAttached { .. }
             | Self::PolicyIsBoundary { .. }
             | Self::GroupInUse { .. }
+            | Self::RoleInUse { .. }
+            | Self::HaveKeys { .. }
             | Self::SubAccountInUse { .. } => ErrorKind::InUse,
             Self::VersionIsDefault { .. }
             | Self::PresetReadOnly { .. }
@@ -302,7 +357,9 @@ impl DirectoryError {
             Self::BadId { noun: Noun::Account | Noun::SubAccount, .. } => {
                 "InvalidParameter.UinError"
             }
-            Self::BadId { .. } | Self::NothingToChange { .. } => "InvalidParameter.ParamError",
+            Self::BadId { .. } | Self::BadNumber { .. } | Self::NothingToChange { .. } => {
+                "InvalidParameter.ParamError"
+            }
             Self::BadDocument { findings } => findings
                 .iter()
                 .find(|it| is_error(it))
@@ -312,7 +369,9 @@ impl DirectoryError {
             Self::PolicyAttached { .. }
             | Self::PolicyIsBoundary { .. }
             | Self::GroupInUse { .. }
+            | Self::RoleInUse { .. }
             | Self::SubAccountInUse { .. } => "ResourceInUse",
+            Self::HaveKeys { .. } => "OperationDenied.HaveKeys",
             Self::VersionIsDefault { .. } => "FailedOperation.PolicyVersionAlreadyDefault",
             Self::PresetReadOnly { .. } => "FailedOperation.Unmodifiable",
             Self::NotAPrincipal { .. } => "InvalidParameter.ParamError",
@@ -334,6 +393,8 @@ fn not_found_code(noun: Noun) -> &'static str {
         Noun::Group => "ResourceNotFound.GroupNotExist",
         Noun::Policy => "ResourceNotFound.PolicyIdNotFound",
         Noun::PolicyVersion => "InvalidParameter.PolicyVersionNotExists",
+        Noun::Role => "InvalidParameter.RoleNotExist",
+        Noun::AccessKey => "ResourceNotFound.SecretNotExist",
         Noun::App | Noun::Tag => "ResourceNotFound.NotFound",
     }
 }
@@ -343,14 +404,16 @@ fn in_use_code(noun: Noun) -> &'static str {
         Noun::Account | Noun::SubAccount => "InvalidParameter.SubUserNameInUse",
         Noun::Group => "InvalidParameter.GroupNameInUse",
         Noun::Policy | Noun::PolicyVersion => "FailedOperation.PolicyNameInUse",
-        Noun::App | Noun::Tag => "ResourceInUse",
+        Noun::Role => "InvalidParameter.RoleNameInUse",
+        Noun::App | Noun::Tag | Noun::AccessKey => "ResourceInUse",
     }
 }
 
 fn text_code(noun: Noun, field: &str) -> &'static str {
     match (noun, field) {
         (Noun::Policy, "name") => "InvalidParameter.PolicyNameError",
-        (Noun::Policy, "description") => "InvalidParameter.DescriptionLengthOverlimit",
+        (Noun::Policy | Noun::Role, "description") => "InvalidParameter.DescriptionLengthOverlimit",
+        (Noun::Role, "name") => "InvalidParameter.RoleNameError",
         (Noun::SubAccount, "name") => "InvalidParameter.UserNameIllegal",
         _ => "InvalidParameter.ParamError",
     }

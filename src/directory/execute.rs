@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::lang::diagnostic::Diagnostic;
 use crate::lang::vocabulary::Vocabulary;
 
+use super::access_key::{SecretEntry, SecretId};
 use super::account::Account;
 use super::app::AppEntry;
 use super::change::{Change, Record, RecordKey};
@@ -33,7 +34,7 @@ pub struct Env<'a> {
     pub presets: &'a Presets,
     /// The catalogued actions, for checking documents.
     pub vocabulary: &'a dyn Vocabulary,
-    /// The global records that [`Command::global_read`] asks for.
+    /// The global records that [`Command::global_reads`] asks for.
     pub globals: &'a Globals,
 }
 
@@ -163,12 +164,15 @@ impl<'a> Draft<'a> {
         match &record {
             Record::UinEntry(entry) => self.globals.set_uin(entry.uin, Some(entry.clone())),
             Record::AppEntry(entry) => self.globals.set_app(entry.sdkappid, Some(*entry)),
+            Record::SecretEntry(entry) => self.globals.set_secret(entry.secret_id, Some(*entry)),
             Record::Account(_)
             | Record::SubAccount(_)
             | Record::Group(..)
             | Record::Policy(..)
             | Record::Version(_)
-            | Record::App(_) => self.state.apply(&Change::Put(record)),
+            | Record::App(_)
+            | Record::Role(_)
+            | Record::AccessKey(_) => self.state.apply(&Change::Put(record)),
         }
     }
 
@@ -178,12 +182,15 @@ impl<'a> Draft<'a> {
         match key {
             RecordKey::Global(GlobalKey::Uin(uin)) => self.globals.set_uin(uin, None),
             RecordKey::Global(GlobalKey::App(sdkappid)) => self.globals.set_app(sdkappid, None),
+            RecordKey::Global(GlobalKey::Secret(id)) => self.globals.set_secret(id, None),
             RecordKey::Account
             | RecordKey::SubAccount(_)
             | RecordKey::Group(_)
             | RecordKey::Policy(_)
             | RecordKey::Version(..)
-            | RecordKey::App(_) => self.state.apply(&Change::Delete(key)),
+            | RecordKey::App(_)
+            | RecordKey::Role(_)
+            | RecordKey::AccessKey(_) => self.state.apply(&Change::Delete(key)),
         }
     }
 
@@ -195,6 +202,14 @@ impl<'a> Draft<'a> {
     /// The global record of an app, as the commands so far have made it.
     pub(super) fn app_entry(&self, sdkappid: u64) -> Result<Option<AppEntry>, DirectoryError> {
         self.globals.app(sdkappid)
+    }
+
+    /// The global record of an access key, as the commands so far have made it.
+    pub(super) fn secret_entry(
+        &self,
+        secret_id: SecretId,
+    ) -> Result<Option<SecretEntry>, DirectoryError> {
+        self.globals.secret(secret_id)
     }
 
     /// Adds lints about a document that was written.
@@ -218,7 +233,9 @@ impl<'a> Draft<'a> {
             | RecordKey::Group(_)
             | RecordKey::Policy(_)
             | RecordKey::Version(..)
-            | RecordKey::App(_) => (self.base.record(key), self.state.record(key)),
+            | RecordKey::App(_)
+            | RecordKey::Role(_)
+            | RecordKey::AccessKey(_) => (self.base.record(key), self.state.record(key)),
         };
         if before == after {
             return None;
@@ -233,5 +250,6 @@ fn global_record(globals: &Globals, key: GlobalKey) -> Option<Record> {
     match key {
         GlobalKey::Uin(uin) => globals.uin(uin).ok().flatten().cloned().map(Record::UinEntry),
         GlobalKey::App(sdkappid) => globals.app(sdkappid).ok().flatten().map(Record::AppEntry),
+        GlobalKey::Secret(id) => globals.secret(id).ok().flatten().map(Record::SecretEntry),
     }
 }

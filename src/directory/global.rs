@@ -1,12 +1,13 @@
-//! The two indexes across accounts: uin → accounts, SdkAppId → owner.
+//! The indexes across accounts: uin → accounts, SdkAppId → owner, SecretId → owner.
 //!
-//! A command that needs an index record says so ([`super::Command::global_read`]). The node reads
+//! A command that needs index records says so ([`super::Command::global_reads`]). The node reads
 //! those records first, passes what it found as [`Globals`], and commits under preconditions on
-//! their revisions; so two accounts cannot both get one uin or one app.
+//! their revisions; so two accounts cannot both get one uin, app or key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::access_key::{SecretEntry, SecretId};
 use super::app::AppEntry;
 use super::error::DirectoryError;
 
@@ -17,6 +18,8 @@ pub enum GlobalKey {
     Uin(u64),
     /// The record of an SdkAppId.
     App(u64),
+    /// The record of an access key.
+    Secret(SecretId),
 }
 
 /// The global index record of a uin. It stays when the last account lets go of the uin, so that
@@ -48,6 +51,7 @@ impl UinEntry {
 pub struct Globals {
     uins: BTreeMap<u64, Option<Arc<UinEntry>>>,
     apps: BTreeMap<u64, Option<AppEntry>>,
+    secrets: BTreeMap<SecretId, Option<SecretEntry>>,
     is_assumed_absent: bool,
 }
 
@@ -75,6 +79,11 @@ impl Globals {
         self.apps.insert(sdkappid, entry);
     }
 
+    /// Tells what was read under a SecretId; none when there is no record.
+    pub fn set_secret(&mut self, secret_id: SecretId, entry: Option<SecretEntry>) {
+        self.secrets.insert(secret_id, entry);
+    }
+
     /// The record of a uin.
     ///
     /// # Errors
@@ -96,6 +105,18 @@ impl Globals {
             Some(entry) => Ok(*entry),
             None if self.is_assumed_absent => Ok(None),
             None => Err(DirectoryError::GlobalNotRead { key: GlobalKey::App(sdkappid) }),
+        }
+    }
+
+    /// The record of a SecretId.
+    ///
+    /// # Errors
+    /// [`DirectoryError::GlobalNotRead`] when nobody looked.
+    pub fn secret(&self, secret_id: SecretId) -> Result<Option<SecretEntry>, DirectoryError> {
+        match self.secrets.get(&secret_id) {
+            Some(entry) => Ok(*entry),
+            None if self.is_assumed_absent => Ok(None),
+            None => Err(DirectoryError::GlobalNotRead { key: GlobalKey::Secret(secret_id) }),
         }
     }
 }

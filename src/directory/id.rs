@@ -38,6 +38,28 @@ impl fmt::Display for GroupId {
     }
 }
 
+/// A role's id in its account: from 2^62 up, which no uin reaches, so that one number names a
+/// principal of either kind. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleId(pub u64);
+
+impl RoleId {
+    /// The first role's id; 19 digits, as all after it.
+    pub const MIN: Self = Self(1 << 62);
+
+    /// Whether a number is a role's id, or could be, and so is no uin.
+    #[must_use]
+    pub fn is_role(number: u64) -> bool {
+        number >= Self::MIN.0
+    }
+}
+
+impl fmt::Display for RoleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 /// The number of a policy's version: from 1 up, never reused within the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VersionNumber(pub u32);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::error::{DirectoryError, Noun};
 use super::quota::{Quota, Quotas};
+use super::sub_account::Profile;
 
 /// Longest part of a text quoted in a message, in characters.
 const QUOTED_CHARS_MAX: usize = 80;
@@ -27,6 +28,15 @@ pub(super) fn check_policy_name(name: &str, quotas: &Quotas) -> Result<(), Direc
 pub(super) fn check_name(noun: Noun, name: &str, quotas: &Quotas) -> Result<(), DirectoryError> {
     check_chars(noun, "name", name, 1, quotas.name_chars_max)?;
     check_word(noun, name)
+}
+
+/// Checks the name of a role.
+///
+/// # Errors
+/// [`DirectoryError::BadLength`] or [`DirectoryError::BadText`].
+pub(super) fn check_role_name(name: &str, quotas: &Quotas) -> Result<(), DirectoryError> {
+    check_chars(Noun::Role, "name", name, 1, quotas.role_name_chars_max)?;
+    check_word(Noun::Role, name)
 }
 
 /// Checks the name of an app: as written in consoles, so inner spaces are fine.
@@ -50,23 +60,65 @@ pub(super) fn check_remark(noun: Noun, text: &str, quotas: &Quotas) -> Result<()
     check_bytes(noun, "remark", text, quotas.remark_bytes_max)
 }
 
-/// Checks a policy's description.
+/// Checks the description of a policy or a role.
 ///
 /// # Errors
 /// [`DirectoryError::BadLength`].
-pub(super) fn check_description(text: &str, quotas: &Quotas) -> Result<(), DirectoryError> {
-    check_bytes(Noun::Policy, "description", text, quotas.description_bytes_max)
+pub(super) fn check_description(
+    noun: Noun,
+    text: &str,
+    quotas: &Quotas,
+) -> Result<(), DirectoryError> {
+    check_bytes(noun, "description", text, quotas.description_bytes_max)
 }
 
-/// Checks an app's tags. An `&` in a key would make `key&value` ambiguous (rule D-17).
+/// Checks the description of an access key; it may be empty.
+///
+/// # Errors
+/// [`DirectoryError::BadLength`] or [`DirectoryError::BadText`].
+pub(super) fn check_key_description(text: &str, quotas: &Quotas) -> Result<(), DirectoryError> {
+    check_chars(Noun::AccessKey, "description", text, 0, quotas.key_description_chars_max)?;
+    let rule = "must hold only letters, digits and `_+=,.@:/-`";
+    let is_fine = |c: char| c.is_alphanumeric() || "_+=,.@:/-".contains(c);
+    check_alphabet(Noun::AccessKey, "description", text, rule, is_fine)
+}
+
+/// Checks how a sub-account can be reached; each may be empty.
+///
+/// # Errors
+/// [`DirectoryError::BadLength`] or [`DirectoryError::BadText`].
+pub(super) fn check_contacts(profile: &Profile, quotas: &Quotas) -> Result<(), DirectoryError> {
+    let Profile { phone_num, country_code, email, .. } = profile;
+    let noun = Noun::SubAccount;
+    let rule = "must hold only digits, spaces and `+-`";
+    let is_number = |c: char| c.is_ascii_digit() || " +-".contains(c);
+    check_chars(noun, "phone number", phone_num, 0, quotas.phone_num_chars_max)?;
+    check_alphabet(noun, "phone number", phone_num, rule, is_number)?;
+    check_chars(noun, "country code", country_code, 0, quotas.country_code_chars_max)?;
+    check_alphabet(noun, "country code", country_code, rule, is_number)?;
+    check_chars(noun, "e-mail address", email, 0, quotas.email_chars_max)?;
+    let rule = "must have the form `name@host`, without spaces";
+    let is_split = email
+        .split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    if !email.is_empty() && !is_split {
+        return Err(bad_text(noun, "e-mail address", rule, email));
+    }
+    check_alphabet(noun, "e-mail address", email, rule, |c| !c.is_whitespace() && !c.is_control())
+}
+
+/// Checks the tags of an app, a policy or a role. An `&` in a key would make `key&value` ambiguous
+/// (rule D-17).
 ///
 /// # Errors
 /// [`DirectoryError::QuotaExceeded`], [`DirectoryError::BadLength`] or [`DirectoryError::BadText`].
 pub(super) fn check_tags(
     tags: &BTreeMap<String, String>,
+    quota: Quota,
+    limit: usize,
     quotas: &Quotas,
 ) -> Result<(), DirectoryError> {
-    Quota::TagsPerApp.check(quotas.tags_per_app_max, tags.len())?;
+    quota.check(limit, tags.len())?;
     for (key, value) in tags {
         check_chars(Noun::Tag, "key", key, 1, quotas.tag_key_chars_max)?;
         check_chars(Noun::Tag, "value", value, 0, quotas.tag_value_chars_max)?;

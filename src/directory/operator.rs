@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::catalog;
 use crate::lang::diagnostic::Diagnostic;
+use crate::lang::document::DocumentKind;
 use crate::lang::vocabulary::Vocabulary;
 
 use super::document;
@@ -140,7 +141,7 @@ fn read(
             return Err(problem(name, &format!("its file cannot be read: {reason}"), false));
         }
     };
-    match document::check(bytes, vocabulary, None) {
+    match document::check(bytes, vocabulary, None, DocumentKind::Identity) {
         Ok((body, _)) => Ok(Some(body)),
         Err(error) => {
             let message = error.to_string();

@@ -4,6 +4,7 @@
 //! again parses nothing. A stored text that cannot be read stays what it is and is never skipped
 //! (rule D-05).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::lang::diagnostic::Diagnostic;
@@ -28,6 +29,8 @@ pub struct Policy {
     pub default_version: VersionNumber,
     /// The number that the next version gets.
     pub next_version: VersionNumber,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// One version of a custom policy.

@@ -28,14 +28,34 @@ pub struct Quotas {
     pub apps_per_account_max: usize,
     /// Tags on one app (spec section 5).
     pub tags_per_app_max: usize,
+    /// Roles in one account (598/10609).
+    pub roles_per_account_max: usize,
+    /// Access keys of one root or sub-account (spec section 5).
+    pub access_keys_per_holder_max: usize,
+    /// Tags on one custom policy (spec section 5).
+    pub tags_per_policy_max: usize,
+    /// Tags on one role (spec section 5).
+    pub tags_per_role_max: usize,
+    /// Seconds of a role's longest session (spec section 5).
+    pub role_session_seconds_max: usize,
     /// Characters in the name of a policy (spec section 5).
     pub policy_name_chars_max: usize,
     /// Characters in the name of a sub-account or a group (spec section 5).
     pub name_chars_max: usize,
+    /// Characters in the name of a role (spec section 5).
+    pub role_name_chars_max: usize,
     /// Characters in the name of an app.
     pub app_name_chars_max: usize,
-    /// Bytes in the description of a policy (spec section 5).
+    /// Bytes in the description of a policy or a role (spec section 5).
     pub description_bytes_max: usize,
+    /// Characters in the description of an access key (spec section 5).
+    pub key_description_chars_max: usize,
+    /// Characters in a phone number.
+    pub phone_num_chars_max: usize,
+    /// Characters in the country code of a phone number.
+    pub country_code_chars_max: usize,
+    /// Characters in an e-mail address.
+    pub email_chars_max: usize,
     /// Bytes in the remark of a sub-account or a group (spec section 5).
     pub remark_bytes_max: usize,
     /// Characters in the key of a tag (spec section 5).
@@ -57,10 +77,20 @@ impl Default for Quotas {
             versions_per_policy_max: 5,
             apps_per_account_max: 300,
             tags_per_app_max: 50,
+            roles_per_account_max: 1_000,
+            access_keys_per_holder_max: 2,
+            tags_per_policy_max: 50,
+            tags_per_role_max: 50,
+            role_session_seconds_max: 43_200,
             policy_name_chars_max: 128,
             name_chars_max: 64,
+            role_name_chars_max: 128,
             app_name_chars_max: 64,
             description_bytes_max: 300,
+            key_description_chars_max: 1_024,
+            phone_num_chars_max: 32,
+            country_code_chars_max: 8,
+            email_chars_max: 254,
             remark_bytes_max: 300,
             tag_key_chars_max: 128,
             tag_value_chars_max: 256,
@@ -93,6 +123,16 @@ pub enum Quota {
     AppsPerAccount,
     /// Tags on one app.
     TagsPerApp,
+    /// Tags on one custom policy.
+    TagsPerPolicy,
+    /// Tags on one role.
+    TagsPerRole,
+    /// Policies attached to one role.
+    AttachmentsPerRole,
+    /// Roles in one account.
+    RolesPerAccount,
+    /// Access keys of one root or sub-account.
+    AccessKeysPerHolder,
 }
 
 impl Quota {
@@ -111,6 +151,11 @@ impl Quota {
             Self::VersionsPerPolicy => "versions of the policy",
             Self::AppsPerAccount => "apps in the account",
             Self::TagsPerApp => "tags on the app",
+            Self::TagsPerPolicy => "tags on the policy",
+            Self::TagsPerRole => "tags on the role",
+            Self::AttachmentsPerRole => "policies attached to the role",
+            Self::RolesPerAccount => "roles in the account",
+            Self::AccessKeysPerHolder => "access keys of one holder",
         }
     }
 
@@ -122,12 +167,16 @@ impl Quota {
             Self::GroupsPerAccount => "InvalidParameter.GroupFull",
             Self::GroupsPerUser => "InvalidParameter.UserGroupFull",
             Self::UsersPerGroup => "InvalidParameter.GroupUserFull",
-            Self::AttachmentsPerUser | Self::AttachmentsPerGroup => {
+            Self::AttachmentsPerUser | Self::AttachmentsPerGroup | Self::AttachmentsPerRole => {
                 "InvalidParameter.AttachmentFull"
             }
+            Self::RolesPerAccount => "InvalidParameter.RoleFull",
+            Self::AccessKeysPerHolder => "OperationDenied.AccessKeyOverLimit",
             Self::PoliciesPerAccount => "FailedOperation.PolicyFull",
             Self::VersionsPerPolicy => "FailedOperation.PolicyVersionFull",
-            Self::TagsPerApp => "InvalidParameter.TagLimitExceeded",
+            Self::TagsPerApp | Self::TagsPerPolicy | Self::TagsPerRole => {
+                "InvalidParameter.TagLimitExceeded"
+            }
             Self::AccountsPerCollaborator | Self::AppsPerAccount => "LimitExceeded",
         }
     }

@@ -42,6 +42,13 @@ pub fn snapshot_input(
     for sub_account in state.sub_accounts.values() {
         principals.push(principal_input(sub_account, &group_names, &mut missing));
     }
+    for role in state.roles.values() {
+        let mut attachments = Vec::with_capacity(role.attachments.len());
+        missing.add(&role.attachments, &Via::Direct, &mut attachments);
+        let boundary = missing.boundary(role.boundary);
+        let kind = PrincipalKind::Role;
+        principals.push(PrincipalInput { uin: role.id.0, kind, attachments, boundary });
+    }
     let mut policies: Vec<PolicyInput> =
         state.live_policies().map(|policy| custom_policy(state, policy)).collect();
     policies.extend(missing.policies.into_values());
@@ -107,14 +114,12 @@ fn principal_input(
             None => attachments.push(missing.missing_group(*id)),
         }
     }
-    if let Some(boundary) = sub_account.boundary {
-        missing.note(boundary);
-    }
+    let boundary = missing.boundary(sub_account.boundary);
     PrincipalInput {
         uin: sub_account.uin,
         kind: principal_kind(sub_account.kind),
         attachments,
-        boundary: sub_account.boundary.map(|id| id.0),
+        boundary,
     }
 }
 
@@ -131,6 +136,13 @@ impl<'a> Missing<'a> {
             self.note(attachment.policy);
             to.push(PrincipalAttachment { policy_id: attachment.policy.0, via: via.clone() });
         }
+    }
+
+    /// A boundary, as the engine names it.
+    fn boundary(&mut self, boundary: Option<PolicyId>) -> Option<u64> {
+        let id = boundary?;
+        self.note(id);
+        Some(id.0)
     }
 
     /// Remembers a policy that is referred to and neither there nor deleted.

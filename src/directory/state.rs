@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use crate::lang::variable::Owner;
 
+use super::access_key::{AccessKey, SecretId};
 use super::account::Account;
 use super::app::App;
 use super::change::{Change, Record, RecordKey};
 use super::group::Group;
-use super::id::{GroupId, PolicyId, UnixMillis, VersionNumber};
+use super::id::{GroupId, PolicyId, RoleId, UnixMillis, VersionNumber};
 use super::policy::{Policy, PolicyVersion};
+use super::role::Role;
 use super::sub_account::SubAccount;
 
 /// What is left of a deleted group or policy: its id is never used again, and what still refers to
@@ -62,6 +64,10 @@ pub struct AccountState {
     pub versions: BTreeMap<(PolicyId, VersionNumber), Arc<PolicyVersion>>,
     /// The apps, by SdkAppId.
     pub apps: BTreeMap<u64, Arc<App>>,
+    /// The roles. A deleted one leaves nothing: nothing but sessions refers to it.
+    pub roles: BTreeMap<RoleId, Arc<Role>>,
+    /// The access keys of the root and of the sub-accounts.
+    pub access_keys: BTreeMap<SecretId, Arc<AccessKey>>,
 }
 
 impl AccountState {
@@ -158,12 +164,49 @@ impl AccountState {
         self.sub_accounts.values().filter(move |it| it.boundary == Some(policy))
     }
 
+    /// The roles that a policy is attached to, ascending by id.
+    pub fn roles_with_policy(&self, policy: PolicyId) -> impl Iterator<Item = &Arc<Role>> {
+        self.roles
+            .values()
+            .filter(move |it| it.attachments.iter().any(|attached| attached.policy == policy))
+    }
+
+    /// The roles that a policy is the boundary of, ascending by id.
+    pub fn roles_with_boundary(&self, policy: PolicyId) -> impl Iterator<Item = &Arc<Role>> {
+        self.roles.values().filter(move |it| it.boundary == Some(policy))
+    }
+
+    /// The role with this id.
+    #[must_use]
+    pub fn role(&self, id: RoleId) -> Option<&Arc<Role>> {
+        self.roles.get(&id)
+    }
+
+    /// The role with this name, compared exactly.
+    #[must_use]
+    pub fn role_named(&self, name: &str) -> Option<&Arc<Role>> {
+        self.roles.values().find(|it| it.name == name)
+    }
+
+    /// The access key with this SecretId.
+    #[must_use]
+    pub fn access_key(&self, secret_id: SecretId) -> Option<&Arc<AccessKey>> {
+        self.access_keys.get(&secret_id)
+    }
+
+    /// The access keys of the root or of a sub-account, ascending by SecretId.
+    pub fn keys_of(&self, holder: u64) -> impl Iterator<Item = &Arc<AccessKey>> {
+        self.access_keys.values().filter(move |it| it.holder == holder)
+    }
+
     /// Whether anything in the account refers to a policy: an attachment or a boundary.
     #[must_use]
     pub fn uses_policy(&self, policy: PolicyId) -> bool {
         self.users_with_policy(policy).next().is_some()
             || self.groups_with_policy(policy).next().is_some()
             || self.users_with_boundary(policy).next().is_some()
+            || self.roles_with_policy(policy).next().is_some()
+            || self.roles_with_boundary(policy).next().is_some()
     }
 
     /// The record under a key, as a change would put it; none for global records, which are not
@@ -185,6 +228,10 @@ impl AccountState {
                 self.version(policy, number).cloned().map(Record::Version)
             }
             RecordKey::App(sdkappid) => self.apps.get(&sdkappid).cloned().map(Record::App),
+            RecordKey::Role(id) => self.roles.get(&id).cloned().map(Record::Role),
+            RecordKey::AccessKey(secret_id) => {
+                self.access_keys.get(&secret_id).cloned().map(Record::AccessKey)
+            }
             RecordKey::Global(_) => None,
         }
     }
@@ -197,7 +244,10 @@ impl AccountState {
         let policies = self.policies.iter().map(|(id, slot)| Record::Policy(*id, slot.clone()));
         let versions = self.versions.values().cloned().map(Record::Version);
         let apps = self.apps.values().cloned().map(Record::App);
-        account.chain(sub_accounts).chain(groups).chain(policies).chain(versions).chain(apps)
+        let roles = self.roles.values().cloned().map(Record::Role);
+        let access_keys = self.access_keys.values().cloned().map(Record::AccessKey);
+        let policies = groups.chain(policies).chain(versions);
+        account.chain(sub_accounts).chain(policies).chain(apps).chain(roles).chain(access_keys)
     }
 
     /// Makes a change true. Changes of global records are none of the account's and do nothing.
@@ -226,7 +276,13 @@ impl AccountState {
             Record::App(it) => {
                 self.apps.insert(it.sdkappid, it);
             }
-            Record::UinEntry(_) | Record::AppEntry(_) => {}
+            Record::Role(it) => {
+                self.roles.insert(it.id, it);
+            }
+            Record::AccessKey(it) => {
+                self.access_keys.insert(it.secret_id, it);
+            }
+            Record::UinEntry(_) | Record::AppEntry(_) | Record::SecretEntry(_) => {}
         }
     }
 
@@ -247,6 +303,12 @@ impl AccountState {
             }
             RecordKey::App(sdkappid) => {
                 self.apps.remove(&sdkappid);
+            }
+            RecordKey::Role(id) => {
+                self.roles.remove(&id);
+            }
+            RecordKey::AccessKey(secret_id) => {
+                self.access_keys.remove(&secret_id);
             }
             RecordKey::Global(_) => {}
         }

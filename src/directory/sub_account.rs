@@ -1,5 +1,7 @@
 //! Sub-accounts: the principals of an account, and its message recipients.
 
+use std::fmt;
+
 use super::id::{GroupId, PolicyId, UnixMillis};
 
 /// What kind of sub-account it is (spec section 6).
@@ -57,11 +59,45 @@ pub struct Attachment {
     pub attached_at: UnixMillis,
 }
 
+/// The hash of a console password, in PHC notation; hidden from logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(pub String);
+
+impl PasswordHash {
+    /// Most bytes of one; several times what argon2id's hashes have.
+    pub const BYTES_MAX: usize = 512;
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// What a sub-account needs for consoles and notices; none of it counts in decisions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    /// Whether it may log in to consoles.
+    pub console_login: bool,
+    /// Whether its next login must change the password.
+    pub need_reset_password: bool,
+    /// The hash of its console password, if it has one.
+    pub password_hash: Option<PasswordHash>,
+    /// Its phone number, without the country code.
+    pub phone_num: String,
+    /// The country code of its phone number.
+    pub country_code: String,
+    /// Its e-mail address.
+    pub email: String,
+}
+
 /// A sub-account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubAccount {
     /// Its uin, unique across accounts but for collaborators.
     pub uin: u64,
+    /// A second id of it in its account, never reused; 0 for those of before there were any.
+    pub uid: u64,
     /// Its name, unique in its account.
     pub name: String,
     /// What kind it is; never changes.
@@ -76,4 +112,6 @@ pub struct SubAccount {
     pub groups: Vec<GroupId>,
     /// The policy that caps it, if there is one (rule D-09).
     pub boundary: Option<PolicyId>,
+    /// What consoles and notices need.
+    pub profile: Profile,
 }

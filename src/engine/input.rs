@@ -10,7 +10,7 @@ use crate::lang;
 use crate::lang::valid::ValidPolicy;
 use crate::lang::variable::Owner;
 
-/// What a uin is in its account (spec 6).
+/// What a principal is in its account (spec 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PrincipalKind {
     /// The root account itself.
@@ -21,6 +21,8 @@ pub enum PrincipalKind {
     WecomSubUser,
     /// A root account elsewhere that works here.
     Collaborator,
+    /// A role, under its id; it acts through sessions only (rule D-21).
+    Role,
     /// Receives messages and can never be a principal (rule D-12).
     MessageRecipient,
 }

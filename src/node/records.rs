@@ -6,7 +6,8 @@
 use super::error::NodeError;
 use super::presets::Recorded;
 use crate::directory::{
-    Account, AccountState, AppEntry, Change, GlobalKey, OperatorPreset, Record, RecordKey, UinEntry,
+    Account, AccountState, AppEntry, Change, GlobalKey, OperatorPreset, Record, RecordKey,
+    SecretEntry, UinEntry,
 };
 use crate::store::key::{self, StoredKey};
 use crate::store::record::{self, DoneRequest, RecordError, Stored};
@@ -40,9 +41,14 @@ pub(super) fn place(stored: &[u8]) -> Place {
         Some(StoredKey::Account { owner_uin, .. }) => Place::Account(owner_uin),
         Some(StoredKey::Global(key)) => Place::Global(key),
         Some(StoredKey::OperatorPreset(_) | StoredKey::OperatorDigest) => Place::Presets,
-        Some(StoredKey::NextUin | StoredKey::StoreId | StoredKey::DoneRequest { .. }) | None => {
-            Place::Other
-        }
+        Some(
+            StoredKey::NextUin
+            | StoredKey::StoreId
+            | StoredKey::Keyring
+            | StoredKey::KeyUse(_)
+            | StoredKey::DoneRequest { .. },
+        )
+        | None => Place::Other,
     }
 }
 
@@ -55,6 +61,8 @@ pub(super) fn record_key(stored: &[u8]) -> Option<RecordKey> {
         | StoredKey::OperatorDigest
         | StoredKey::NextUin
         | StoredKey::StoreId
+        | StoredKey::Keyring
+        | StoredKey::KeyUse(_)
         | StoredKey::DoneRequest { .. } => None,
     }
 }
@@ -118,6 +126,14 @@ pub(super) fn decode_app(entry: &Entry) -> Result<AppEntry, NodeError> {
     Ok(found)
 }
 
+pub(super) fn decode_secret(entry: &Entry) -> Result<SecretEntry, NodeError> {
+    let Stored::Global(Record::SecretEntry(found)) = record::decode(&entry.key, &entry.value)?
+    else {
+        return Err(unexpected(entry));
+    };
+    Ok(found)
+}
+
 pub(super) fn decode_head(entry: &Entry) -> Result<Account, NodeError> {
     let Stored::Account { record: Record::Account(account), .. } =
         record::decode(&entry.key, &entry.value)?
@@ -162,6 +178,8 @@ pub(super) fn decode_presets(entries: &[Entry]) -> Result<Recorded, NodeError> {
             | Stored::Global(_)
             | Stored::NextUin(_)
             | Stored::StoreId(_)
+            | Stored::Keyring(_)
+            | Stored::KeyUse(_)
             | Stored::DoneRequest(_) => return Err(unexpected(entry)),
         }
     }

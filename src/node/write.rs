@@ -270,6 +270,9 @@ impl Node {
             GlobalKey::App(sdkappid) => {
                 globals.set_app(sdkappid, entry.as_ref().map(records::decode_app).transpose()?);
             }
+            GlobalKey::Secret(id) => {
+                globals.set_secret(id, entry.as_ref().map(records::decode_secret).transpose()?);
+            }
         }
         Ok(match entry {
             Some(entry) => commit.require_at(store_key, entry.revision),

@@ -7,13 +7,15 @@
 //! a/<owner>/p/<policy>           custom policy         o!             digest of operator's files
 //! a/<owner>/v/<policy>/<version> policy version        n/uin          the uin to allot next
 //! a/<owner>/x/<sdkappid>         app                   n/store-id     the store's id
-//!                                                      i/<owner>/<id> request that was done
+//! a/<owner>/r/<role>             role                  n/keyring      the wrapped data key
+//! a/<owner>/k/<secret id>        access key            i/<owner>/<id> request that was done
+//! k/<secret id>                  index: key → owner    t/<secret id>  last use of a key
 //! ```
 //!
 //! Numbers are 20 decimal digits, so that keys sort as numbers do and people can read them. A key
 //! that this file did not make is not read.
 
-use crate::directory::{GlobalKey, GroupId, PolicyId, RecordKey, VersionNumber};
+use crate::directory::{GlobalKey, GroupId, PolicyId, RecordKey, RoleId, SecretId, VersionNumber};
 
 /// Decimal digits of the largest `u64`.
 const DIGITS: usize = 20;
@@ -26,6 +28,8 @@ pub const OPERATOR_PRESETS: &[u8] = b"o/";
 pub const NEXT_UIN: &[u8] = b"n/uin";
 /// The key of the store's id.
 pub const STORE_ID: &[u8] = b"n/store-id";
+/// The key of the wrapped data key.
+pub const KEYRING: &[u8] = b"n/keyring";
 /// The prefix of all accounts' records.
 pub const ACCOUNTS: &[u8] = b"a/";
 
@@ -49,6 +53,10 @@ pub enum StoredKey {
     NextUin,
     /// The store's id.
     StoreId,
+    /// The wrapped data key.
+    Keyring,
+    /// When an access key was last used.
+    KeyUse(SecretId),
     /// A request that was done.
     DoneRequest {
         /// The root's uin.
@@ -74,6 +82,8 @@ pub fn record_key(owner_uin: u64, key: RecordKey) -> Vec<u8> {
         RecordKey::Policy(id) => format!("p/{:020}", id.0),
         RecordKey::Version(id, number) => format!("v/{:020}/{:020}", id.0, number.0),
         RecordKey::App(sdkappid) => format!("x/{sdkappid:020}"),
+        RecordKey::Role(id) => format!("r/{:020}", id.0),
+        RecordKey::AccessKey(secret_id) => format!("k/{secret_id}"),
         RecordKey::Global(key) => return global_key(key),
     };
     let mut bytes = account_prefix(owner_uin);
@@ -93,6 +103,7 @@ pub fn global_key(key: GlobalKey) -> Vec<u8> {
     match key {
         GlobalKey::Uin(uin) => format!("u/{uin:020}").into_bytes(),
         GlobalKey::App(sdkappid) => format!("x/{sdkappid:020}").into_bytes(),
+        GlobalKey::Secret(secret_id) => format!("k/{secret_id}").into_bytes(),
     }
 }
 
@@ -100,6 +111,12 @@ pub fn global_key(key: GlobalKey) -> Vec<u8> {
 #[must_use]
 pub fn operator_preset_key(name: &str) -> Vec<u8> {
     format!("o/{name}").into_bytes()
+}
+
+/// The key of the last use of an access key.
+#[must_use]
+pub fn key_use_key(secret_id: SecretId) -> Vec<u8> {
+    format!("t/{secret_id}").into_bytes()
 }
 
 /// The key of a request that was done. The caller limits the length of the request id.
@@ -127,6 +144,9 @@ pub fn parse(key: &[u8]) -> Option<StoredKey> {
     if key == STORE_ID {
         return Some(StoredKey::StoreId);
     }
+    if key == KEYRING {
+        return Some(StoredKey::Keyring);
+    }
     let (kind, rest) = text.split_once('/')?;
     match kind {
         "a" => {
@@ -136,6 +156,8 @@ pub fn parse(key: &[u8]) -> Option<StoredKey> {
         }
         "u" => Some(StoredKey::Global(GlobalKey::Uin(number(rest.as_bytes())?))),
         "x" => Some(StoredKey::Global(GlobalKey::App(number(rest.as_bytes())?))),
+        "k" => Some(StoredKey::Global(GlobalKey::Secret(SecretId::parse(rest)?))),
+        "t" => Some(StoredKey::KeyUse(SecretId::parse(rest)?)),
         "o" => Some(StoredKey::OperatorPreset(rest.to_owned())),
         "i" => {
             let (owner, request_id) = rest.split_once('/')?;
@@ -157,12 +179,16 @@ fn account_record(within: &str) -> Option<RecordKey> {
         let version = u32::try_from(number(version.as_bytes())?).ok()?;
         return Some(RecordKey::Version(policy, VersionNumber(version)));
     }
+    if kind == "k" {
+        return Some(RecordKey::AccessKey(SecretId::parse(id)?));
+    }
     let id = number(id.as_bytes())?;
     match kind {
         "s" => Some(RecordKey::SubAccount(id)),
         "g" => Some(RecordKey::Group(GroupId(id))),
         "p" => Some(RecordKey::Policy(PolicyId(id))),
         "x" => Some(RecordKey::App(id)),
+        "r" => Some(RecordKey::Role(RoleId(id))),
         _ => None,
     }
 }

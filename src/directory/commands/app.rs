@@ -24,7 +24,7 @@ pub(super) fn create(
     let owner_uin = draft.account()?.owner.uin;
     check_id(Noun::App, *sdkappid)?;
     name::check_app_name(name, quotas)?;
-    name::check_tags(tags, quotas)?;
+    name::check_tags(tags, Quota::TagsPerApp, quotas.tags_per_app_max, quotas)?;
     if draft.state.apps.contains_key(sdkappid) {
         return Err(DirectoryError::IdInUse { noun: Noun::App, id: *sdkappid });
     }
@@ -55,7 +55,8 @@ pub(super) fn update(
         changed.name.clone_from(name);
     }
     if let Some(tags) = tags {
-        name::check_tags(tags, draft.env.quotas)?;
+        let quotas = draft.env.quotas;
+        name::check_tags(tags, Quota::TagsPerApp, quotas.tags_per_app_max, quotas)?;
         changed.tags = BTreeMap::clone(tags);
     }
     draft.put(Record::App(app));

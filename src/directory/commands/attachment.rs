@@ -1,14 +1,16 @@
-//! Attaching policies to users and groups, and setting boundaries.
+//! Attaching policies to users, groups and roles, and setting boundaries.
 
 use std::sync::Arc;
 
 use super::Found;
 use super::{
-    find_attachable, find_group, find_policy, find_principal, find_sub_account, policy_not_found,
+    find_attachable, find_group, find_policy, find_principal, find_role, find_sub_account,
+    policy_not_found,
 };
 use crate::directory::change::Record;
 use crate::directory::command::{
-    AttachPolicy, CommandResult, DeleteBoundary, DetachPolicy, PolicyRef, PutBoundary, Target,
+    AttachPolicy, BoundaryTarget, CommandResult, DeleteBoundary, DetachPolicy, PolicyRef,
+    PutBoundary, Target,
 };
 use crate::directory::error::DirectoryError;
 use crate::directory::execute::Draft;
@@ -45,6 +47,16 @@ pub(super) fn attach(
             Arc::make_mut(&mut group).attachments.push(attachment);
             draft.put(Record::Group(group.id, Slot::Live(group)));
         }
+        Target::Role(role) => {
+            let mut role = find_role(draft, role)?;
+            if holds(&role.attachments, policy) {
+                return Ok(CommandResult::Done);
+            }
+            let there_would_be = role.attachments.len().saturating_add(1);
+            Quota::AttachmentsPerRole.check(limit, there_would_be)?;
+            Arc::make_mut(&mut role).attachments.push(attachment);
+            draft.put(Record::Role(role));
+        }
     }
     Ok(CommandResult::Done)
 }
@@ -69,6 +81,13 @@ pub(super) fn detach(
                 draft.put(Record::Group(group.id, Slot::Live(group)));
             }
         }
+        Target::Role(role) => {
+            let mut role = find_role(draft, role)?;
+            if holds(&role.attachments, policy) {
+                Arc::make_mut(&mut role).attachments.retain(|it| it.policy != policy);
+                draft.put(Record::Role(role));
+            }
+        }
     }
     Ok(CommandResult::Done)
 }
@@ -78,10 +97,21 @@ pub(super) fn put_boundary(
     command: &PutBoundary,
 ) -> Result<CommandResult, DirectoryError> {
     let policy = find_attachable(draft, &command.policy)?;
-    let mut user = find_principal(draft, command.uin)?;
-    if user.boundary != Some(policy) {
-        Arc::make_mut(&mut user).boundary = Some(policy);
-        draft.put(Record::SubAccount(user));
+    match &command.target {
+        BoundaryTarget::User(uin) => {
+            let mut user = find_principal(draft, *uin)?;
+            if user.boundary != Some(policy) {
+                Arc::make_mut(&mut user).boundary = Some(policy);
+                draft.put(Record::SubAccount(user));
+            }
+        }
+        BoundaryTarget::Role(role) => {
+            let mut role = find_role(draft, role)?;
+            if role.boundary != Some(policy) {
+                Arc::make_mut(&mut role).boundary = Some(policy);
+                draft.put(Record::Role(role));
+            }
+        }
     }
     Ok(CommandResult::Done)
 }
@@ -90,10 +120,21 @@ pub(super) fn delete_boundary(
     draft: &mut Draft<'_>,
     command: &DeleteBoundary,
 ) -> Result<CommandResult, DirectoryError> {
-    let mut user = find_sub_account(draft, command.uin)?;
-    if user.boundary.is_some() {
-        Arc::make_mut(&mut user).boundary = None;
-        draft.put(Record::SubAccount(user));
+    match &command.target {
+        BoundaryTarget::User(uin) => {
+            let mut user = find_sub_account(draft, *uin)?;
+            if user.boundary.is_some() {
+                Arc::make_mut(&mut user).boundary = None;
+                draft.put(Record::SubAccount(user));
+            }
+        }
+        BoundaryTarget::Role(role) => {
+            let mut role = find_role(draft, role)?;
+            if role.boundary.is_some() {
+                Arc::make_mut(&mut role).boundary = None;
+                draft.put(Record::Role(role));
+            }
+        }
     }
     Ok(CommandResult::Done)
 }

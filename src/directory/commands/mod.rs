@@ -2,23 +2,26 @@
 //!
 //! Each function checks everything before it writes anything, and alters nothing but the draft.
 
+mod access_key;
 mod account;
 mod app;
 mod attachment;
 mod group;
 mod policy;
+mod role;
 mod sub_account;
 mod version;
 
 use std::sync::Arc;
 
-use super::command::{Command, CommandResult, GroupRef, PolicyRef};
+use super::command::{Command, CommandResult, GroupRef, PolicyRef, RoleRef};
 use super::error::{DirectoryError, Noun};
 use super::execute::Draft;
 use super::group::Group;
 use super::id::PolicyId;
 use super::policy::Policy;
 use super::preset::Preset;
+use super::role::Role;
 use super::sub_account::SubAccount;
 
 /// Executes one command on a draft.
@@ -53,6 +56,14 @@ pub(super) fn run(
         Command::CreateApp(it) => app::create(draft, it),
         Command::UpdateApp(it) => app::update(draft, it),
         Command::DeleteApp(it) => app::delete(draft, it),
+        Command::CreateRole(it) => role::create(draft, it),
+        Command::UpdateRole(it) => role::update(draft, it),
+        Command::DeleteRole(it) => role::delete(draft, it),
+        Command::TagRole(it) => role::tag(draft, it),
+        Command::UntagRole(it) => role::untag(draft, it),
+        Command::CreateAccessKey(it) => access_key::create(draft, it),
+        Command::UpdateAccessKey(it) => access_key::update(draft, it),
+        Command::DeleteAccessKey(it) => access_key::delete(draft, it),
     }
 }
 
@@ -80,6 +91,18 @@ fn find_group(draft: &Draft<'_>, reference: &GroupRef) -> Result<Arc<Group>, Dir
     found.cloned().ok_or_else(|| match reference {
         GroupRef::Id(id) => not_found(Noun::Group, id),
         GroupRef::Name(name) => not_found(Noun::Group, name),
+    })
+}
+
+/// The role that is meant.
+fn find_role(draft: &Draft<'_>, reference: &RoleRef) -> Result<Arc<Role>, DirectoryError> {
+    let found = match reference {
+        RoleRef::Id(id) => draft.state.role(*id),
+        RoleRef::Name(name) => draft.state.role_named(name),
+    };
+    found.cloned().ok_or_else(|| match reference {
+        RoleRef::Id(id) => not_found(Noun::Role, id),
+        RoleRef::Name(name) => not_found(Noun::Role, name),
     })
 }
 

@@ -13,20 +13,22 @@ use crate::directory::name;
 use crate::directory::policy::{Policy, PolicyBody, PolicyVersion};
 use crate::directory::quota::Quota;
 use crate::directory::state::{Slot, Tombstone};
+use crate::lang::document::DocumentKind;
 
 pub(super) fn create(
     draft: &mut Draft<'_>,
     command: &CreatePolicy,
 ) -> Result<CommandResult, DirectoryError> {
-    let CreatePolicy { name, description, document } = command;
+    let CreatePolicy { name, description, document, tags } = command;
     let quotas = draft.env.quotas;
     name::check_policy_name(name, quotas)?;
-    name::check_description(description, quotas)?;
+    name::check_description(Noun::Policy, description, quotas)?;
+    name::check_tags(tags, Quota::TagsPerPolicy, quotas.tags_per_policy_max, quotas)?;
     let is_taken = draft.state.policy_named(name).is_some();
     if is_taken || draft.env.presets.named(name).is_some() {
         return Err(DirectoryError::NameInUse { noun: Noun::Policy, name: name.clone() });
     }
-    let body = check_document(draft, document)?;
+    let body = check_document(draft, document, DocumentKind::Identity)?;
     let there_would_be = draft.state.live_policies().count().saturating_add(1);
     Quota::PoliciesPerAccount.check(quotas.policies_per_account_max, there_would_be)?;
     let id = draft.account()?.next_policy_id;
@@ -46,6 +48,7 @@ pub(super) fn create(
         updated_at: now,
         default_version: number,
         next_version: VersionNumber(2),
+        tags: tags.clone(),
     };
     draft.put(Record::Policy(id, Slot::Live(Arc::new(policy))));
     Ok(CommandResult::Policy(id))
@@ -63,12 +66,12 @@ pub(super) fn update(
     let mut policy = Arc::clone(&before);
     let changed = Arc::make_mut(&mut policy);
     if let Some(description) = description {
-        name::check_description(description, draft.env.quotas)?;
+        name::check_description(Noun::Policy, description, draft.env.quotas)?;
         changed.description.clone_from(description);
     }
     let mut is_changed = policy != before;
     if let Some(document) = document {
-        let body = check_document(draft, document)?;
+        let body = check_document(draft, document, DocumentKind::Identity)?;
         is_changed |= overwrite_default(draft, &policy, body);
     }
     if is_changed {
@@ -84,19 +87,25 @@ pub(super) fn delete(
 ) -> Result<CommandResult, DirectoryError> {
     let policy = find_custom_policy(draft, &command.policy)?;
     let id = policy.id;
-    let bounded = draft.state.users_with_boundary(id).count();
-    if bounded > 0 {
-        let name = policy.name.clone();
-        return Err(DirectoryError::PolicyIsBoundary { name, users: bounded });
+    let bounded_users = draft.state.users_with_boundary(id).count();
+    let bounded_roles = draft.state.roles_with_boundary(id).count();
+    if bounded_users > 0 || bounded_roles > 0 {
+        return Err(DirectoryError::PolicyIsBoundary {
+            name: policy.name.clone(),
+            users: bounded_users,
+            roles: bounded_roles,
+        });
     }
     let users: Vec<_> = draft.state.users_with_policy(id).cloned().collect();
     let groups: Vec<_> = draft.state.groups_with_policy(id).cloned().collect();
-    let is_attached = !users.is_empty() || !groups.is_empty();
+    let roles: Vec<_> = draft.state.roles_with_policy(id).cloned().collect();
+    let is_attached = !users.is_empty() || !groups.is_empty() || !roles.is_empty();
     if is_attached && !command.force {
         return Err(DirectoryError::PolicyAttached {
             name: policy.name.clone(),
             users: users.len(),
             groups: groups.len(),
+            roles: roles.len(),
         });
     }
     for mut user in users {
@@ -106,6 +115,10 @@ pub(super) fn delete(
     for mut group in groups {
         Arc::make_mut(&mut group).attachments.retain(|it| it.policy != id);
         draft.put(Record::Group(group.id, Slot::Live(group)));
+    }
+    for mut role in roles {
+        Arc::make_mut(&mut role).attachments.retain(|it| it.policy != id);
+        draft.put(Record::Role(role));
     }
     let numbers: Vec<_> = draft.state.versions_of(id).map(|version| version.number).collect();
     for number in numbers {
@@ -120,9 +133,10 @@ pub(super) fn delete(
 pub(super) fn check_document(
     draft: &mut Draft<'_>,
     document: &[u8],
+    kind: DocumentKind,
 ) -> Result<PolicyBody, DirectoryError> {
     let owner = draft.state.owner();
-    let (body, findings) = document::check(document, draft.env.vocabulary, owner)?;
+    let (body, findings) = document::check(document, draft.env.vocabulary, owner, kind)?;
     draft.add_findings(findings);
     Ok(body)
 }

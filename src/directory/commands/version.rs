@@ -15,6 +15,7 @@ use crate::directory::id::VersionNumber;
 use crate::directory::policy::PolicyVersion;
 use crate::directory::quota::Quota;
 use crate::directory::state::Slot;
+use crate::lang::document::DocumentKind;
 
 pub(super) fn create(
     draft: &mut Draft<'_>,
@@ -22,7 +23,7 @@ pub(super) fn create(
 ) -> Result<CommandResult, DirectoryError> {
     let CreatePolicyVersion { policy, document, set_default } = command;
     let mut policy = find_custom_policy(draft, policy)?;
-    let body = check_document(draft, document)?;
+    let body = check_document(draft, document, DocumentKind::Identity)?;
     let there_would_be = draft.state.versions_of(policy.id).count().saturating_add(1);
     let limit = draft.env.quotas.versions_per_policy_max;
     Quota::VersionsPerPolicy.check(limit, there_would_be)?;

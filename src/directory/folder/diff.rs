@@ -15,6 +15,7 @@ use crate::directory::command::{
 use crate::directory::execute::Env;
 use crate::directory::policy::Policy;
 use crate::directory::state::AccountState;
+use crate::directory::sub_account::Profile;
 
 /// The steps, and the sub-accounts that are left alone.
 type Difference = (Steps, Vec<(u64, String)>);
@@ -35,6 +36,7 @@ pub(super) fn diff(
     apps(world, &mut steps);
     holdings::groups(world, &mut steps)?;
     holdings::sub_accounts(world, options, &mut steps)?;
+    holdings::roles(world, &mut steps);
     Ok((steps, unmanaged))
 }
 
@@ -60,7 +62,9 @@ fn prune(world: World<'_>, options: PlanOptions, steps: &mut Steps) -> Vec<(u64,
             continue;
         }
         if options.prune {
-            let command = Command::DeleteSubAccount(DeleteSubAccount { uin, force: true });
+            // Keys are none of a folder's business: one who has some is not deleted.
+            let delete = DeleteSubAccount { uin, force: true, delete_keys: false };
+            let command = Command::DeleteSubAccount(delete);
             let summary = format!("delete sub-account `{}` ({uin})", user.name);
             steps.push(Phase::Prune, Widening::Narrows, command, summary);
         } else {
@@ -84,7 +88,7 @@ fn sub_accounts(world: World<'_>, steps: &mut Steps) -> Result<(), PlanError> {
         }
         if user.remark != wanted.remark {
             let remark = Some(wanted.remark.clone());
-            let command = UpdateSubAccount { uin: *uin, name: None, remark };
+            let command = UpdateSubAccount { uin: *uin, remark, ..Default::default() };
             let summary = format!("change the remark of sub-account `{}` ({uin})", wanted.name);
             steps.push(phase, neutral, Command::UpdateSubAccount(command), summary);
         }
@@ -92,7 +96,7 @@ fn sub_accounts(world: World<'_>, steps: &mut Steps) -> Result<(), PlanError> {
     let names = world.state.sub_accounts.values().map(|it| (it.uin, it.name.clone())).collect();
     for (uin, name) in rename::order(&names, renames) {
         let summary = format!("rename sub-account {uin} to `{name}`");
-        let command = UpdateSubAccount { uin, name: Some(name), remark: None };
+        let command = UpdateSubAccount { uin, name: Some(name), ..Default::default() };
         steps.push(phase, neutral, Command::UpdateSubAccount(command), summary);
     }
     for (uin, wanted) in &world.folder.sub_accounts {
@@ -100,7 +104,8 @@ fn sub_accounts(world: World<'_>, steps: &mut Steps) -> Result<(), PlanError> {
             let (name, kind) = (wanted.name.clone(), wanted.kind);
             let summary = format!("create {} `{name}` ({uin})", kind.as_str());
             let remark = wanted.remark.clone();
-            let command = CreateSubAccount { uin: *uin, name, kind, remark };
+            let profile = Profile::default();
+            let command = CreateSubAccount { uin: *uin, name, kind, remark, profile };
             steps.push(phase, neutral, Command::CreateSubAccount(command), summary);
         }
     }
@@ -143,7 +148,7 @@ fn policies(world: World<'_>, steps: &mut Steps) {
             let (name, document) = (name.clone(), document.clone());
             let summary = format!("create policy `{name}`");
             let description = description.cloned().unwrap_or_default();
-            let command = CreatePolicy { name, description, document };
+            let command = CreatePolicy { name, description, document, tags: BTreeMap::new() };
             steps.push(Phase::Prepare, neutral, Command::CreatePolicy(command), summary);
             continue;
         };

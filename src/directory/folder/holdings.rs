@@ -4,8 +4,8 @@ use super::effects::{Effects, Named, World};
 use super::plan::{Phase, PlanError, PlanOptions, Steps, Widening};
 use super::{FolderGroup, FolderSubAccount};
 use crate::directory::command::{
-    AddToGroup, AttachPolicy, Command, DeleteBoundary, DetachPolicy, GroupRef, PolicyRef,
-    PutBoundary, RemoveFromGroup, Target,
+    AddToGroup, AttachPolicy, BoundaryTarget, Command, DeleteBoundary, DetachPolicy, GroupRef,
+    PolicyRef, PutBoundary, RemoveFromGroup, RoleRef, Target,
 };
 use crate::directory::sub_account::{Attachment, SubAccount};
 
@@ -140,7 +140,8 @@ fn boundary(
     let held = stored.and_then(|it| it.boundary).map(|id| world.named(id));
     let Some(name) = &user.boundary else {
         if held.is_some() {
-            let command = Command::DeleteBoundary(DeleteBoundary { uin });
+            let command =
+                Command::DeleteBoundary(DeleteBoundary { target: BoundaryTarget::User(uin) });
             let summary = format!("take the boundary of {whose} away");
             steps.push(Phase::Widen, Widening::Widens, command, summary);
         }
@@ -154,9 +155,27 @@ fn boundary(
         None => (Phase::Narrow, Widening::Narrows),
         Some(_) => (Phase::Widen, Widening::Widens),
     };
-    let command = Command::PutBoundary(PutBoundary { uin, policy: reference(&wanted) });
+    let target = BoundaryTarget::User(uin);
+    let command = Command::PutBoundary(PutBoundary { target, policy: reference(&wanted) });
     steps.push(phase, widening, command, format!("set the boundary of {whose} to `{name}`"));
     Ok(())
+}
+
+/// Roles keep what they have, but for what is deleted; folders say nothing about them. A policy
+/// that is a role's boundary is not taken off, so that its deletion is refused.
+pub(super) fn roles(world: World<'_>, steps: &mut Steps) {
+    for role in world.state.roles.values() {
+        let whose = format!("the role `{}`", role.name);
+        for attachment in &role.attachments {
+            let policy = world.named(attachment.policy);
+            if let Named::Custom(name) = &policy
+                && !world.folder.policies.contains_key(name)
+            {
+                let target = Target::Role(RoleRef::Id(role.id));
+                detach(world, &whose, &target, &policy, steps);
+            }
+        }
+    }
 }
 
 /// Sub-accounts that the folder does not name keep what they have, but for what is deleted.

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::lang::diagnostic::{Diagnostic, Severity};
+use crate::lang::document::DocumentKind;
 use crate::lang::variable::Owner;
 use crate::lang::vocabulary::Vocabulary;
 
@@ -162,7 +163,12 @@ impl Folder {
         let mut lints = Vec::new();
         for (name, bytes) in &self.policies {
             let file = policy_file(name);
-            let findings = match document::check(bytes, vocabulary, Some(self.owner)) {
+            let findings = match document::check(
+                bytes,
+                vocabulary,
+                Some(self.owner),
+                DocumentKind::Identity,
+            ) {
                 Ok((_, findings)) => findings,
                 Err(error) => error.findings().to_vec(),
             };

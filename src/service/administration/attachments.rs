@@ -2,7 +2,8 @@
 
 use super::{Administration, Look, Write, not_found};
 use crate::directory::{
-    AttachPolicy, Command, DeleteBoundary, DetachPolicy, GroupId, PolicyId, PutBoundary, Target,
+    AttachPolicy, BoundaryTarget, Command, DeleteBoundary, DetachPolicy, GroupId, PolicyId,
+    PutBoundary, Target,
 };
 use crate::node::NodeError;
 use crate::service::proto;
@@ -75,7 +76,10 @@ pub(super) async fn put_boundary(
     let write = Write::new("PutBoundary", request.owner_uin, &request.options, &request)?;
     let proto::PutBoundaryRequest { owner_uin: _, uin, policy_id, options: _ } = request;
     let policy = PolicyId(required("policy_id", policy_id)?).into();
-    let command = Command::PutBoundary(PutBoundary { uin: required("uin", uin)?, policy });
+    let command = Command::PutBoundary(PutBoundary {
+        target: BoundaryTarget::User(required("uin", uin)?),
+        policy,
+    });
     service.command(write, command, |_| Ok(Default::default())).await
 }
 
@@ -85,6 +89,8 @@ pub(super) async fn delete_boundary(
 ) -> Result<proto::DeleteBoundaryResponse, NodeError> {
     let write = Write::new("DeleteBoundary", request.owner_uin, &request.options, &request)?;
     let proto::DeleteBoundaryRequest { owner_uin: _, uin, options: _ } = request;
-    let command = Command::DeleteBoundary(DeleteBoundary { uin: required("uin", uin)? });
+    let command = Command::DeleteBoundary(DeleteBoundary {
+        target: BoundaryTarget::User(required("uin", uin)?),
+    });
     service.command(write, command, |_| Ok(Default::default())).await
 }

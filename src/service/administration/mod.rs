@@ -106,15 +106,15 @@ impl Administration {
         command: Command,
         answer: impl Fn(&Made<'_>) -> Result<R, NodeError> + Send + Sync,
     ) -> Result<R, NodeError> {
-        let reads: Vec<GlobalKey> = command.global_read().into_iter().collect();
-        self.run(write, reads, false, |_| command.clone(), answer).await
+        let reads = |state: &AccountState| command.global_reads(state);
+        self.run(write, &reads, false, |_| command.clone(), answer).await
     }
 
     /// Executes one command, which may be made with a free uin.
     async fn run<R: WriteAnswer>(
         &self,
         write: Write,
-        reads: Vec<GlobalKey>,
+        reads: &(dyn Fn(&AccountState) -> Vec<GlobalKey> + Send + Sync),
         allot_uin: bool,
         command: impl Fn(Option<u64>) -> Command + Send + Sync,
         answer: impl Fn(&Made<'_>) -> Result<R, NodeError> + Send + Sync,
@@ -137,8 +137,7 @@ impl Administration {
             });
             Ok(Prepared { changes: executed.changes, answer: response.encode_to_vec() })
         };
-        let reads = |_: &AccountState| reads.clone();
-        self.write(write, &WriteJob { reads: &reads, allot_uin, run: &run }).await
+        self.write(write, &WriteJob { reads, allot_uin, run: &run }).await
     }
 
     /// Writes, and puts the revision into the answer.

@@ -1,5 +1,7 @@
 //! Policies: custom ones with their default document, and presets to read.
 
+use std::collections::BTreeMap;
+
 use super::{Administration, Look, Made, Write, made, not_found};
 use crate::directory::{
     AccountState, Command, CommandResult, CreatePolicy, DeletePolicy, PolicyId, PresetOrigin,
@@ -25,7 +27,8 @@ pub(super) async fn create(
     let proto::CreatePolicyRequest { owner_uin: _, name, description, document, options: _ } =
         request;
     let document = document.into_bytes();
-    let command = Command::CreatePolicy(CreatePolicy { name, description, document });
+    let command =
+        Command::CreatePolicy(CreatePolicy { name, description, document, tags: BTreeMap::new() });
     let answer = |it: &Made<'_>| {
         let CommandResult::Policy(id) = it.result else { return made(None) };
         let policy = Some(objects::policy(it.state, made(it.state.policy(id))?, true));

@@ -2,7 +2,8 @@
 
 use super::{Administration, Look, Made, Write, made, not_found};
 use crate::directory::{
-    Command, CreateSubAccount, DeleteSubAccount, GlobalKey, GroupId, UpdateSubAccount,
+    AccountState, Command, CreateSubAccount, DeleteSubAccount, GlobalKey, GroupId, Profile,
+    ProfileUpdate, UpdateSubAccount,
 };
 use crate::node::NodeError;
 use crate::service::page::Page;
@@ -19,18 +20,24 @@ pub(super) async fn create(
         request;
     let kind = objects::sub_account_kind(kind)?;
     let is_given = uin != 0;
-    let reads = if is_given { vec![GlobalKey::Uin(uin)] } else { Vec::new() };
+    let reads = |_: &AccountState| if is_given { vec![GlobalKey::Uin(uin)] } else { Vec::new() };
     let command = |allotted: Option<u64>| {
         let (name, remark) = (name.clone(), remark.clone());
         let uin = allotted.unwrap_or(uin);
-        Command::CreateSubAccount(CreateSubAccount { uin, name, kind, remark })
+        Command::CreateSubAccount(CreateSubAccount {
+            uin,
+            name,
+            kind,
+            remark,
+            profile: Profile::default(),
+        })
     };
     let answer = |it: &Made<'_>| {
         let created = made(it.state.sub_account(it.allotted_uin.unwrap_or(uin)))?;
         let sub_account = Some(objects::sub_account(it.state, it.presets, created));
         Ok(proto::CreateSubAccountResponse { sub_account, result: None })
     };
-    service.run(write, reads, !is_given, command, answer).await
+    service.run(write, &reads, !is_given, command, answer).await
 }
 
 pub(super) async fn get(
@@ -77,7 +84,12 @@ pub(super) async fn update(
 ) -> Result<proto::UpdateSubAccountResponse, NodeError> {
     let write = Write::new("UpdateSubAccount", request.owner_uin, &request.options, &request)?;
     let proto::UpdateSubAccountRequest { owner_uin: _, uin, name, remark, options: _ } = request;
-    let command = Command::UpdateSubAccount(UpdateSubAccount { uin, name, remark });
+    let command = Command::UpdateSubAccount(UpdateSubAccount {
+        uin,
+        name,
+        remark,
+        profile: ProfileUpdate::default(),
+    });
     let answer = |it: &Made<'_>| {
         let updated = made(it.state.sub_account(uin))?;
         let sub_account = Some(objects::sub_account(it.state, it.presets, updated));
@@ -92,6 +104,6 @@ pub(super) async fn delete(
 ) -> Result<proto::DeleteSubAccountResponse, NodeError> {
     let write = Write::new("DeleteSubAccount", request.owner_uin, &request.options, &request)?;
     let proto::DeleteSubAccountRequest { owner_uin: _, uin, force, options: _ } = request;
-    let command = Command::DeleteSubAccount(DeleteSubAccount { uin, force });
+    let command = Command::DeleteSubAccount(DeleteSubAccount { uin, force, delete_keys: false });
     service.command(write, command, |_| Ok(Default::default())).await
 }

@@ -18,7 +18,7 @@ fn timestamp(time: UnixMillis) -> Option<prost_types::Timestamp> {
 
 /// An account's head.
 pub(in crate::service) fn account(account: &Account) -> proto::Account {
-    let Account { owner, created_at, next_policy_id: _, next_group_id: _ } = account;
+    let Account { owner, created_at, .. } = account;
     proto::Account {
         owner_uin: owner.uin,
         app_id: owner.app_id,
@@ -64,8 +64,18 @@ pub(in crate::service) fn sub_account(
     presets: &Presets,
     it: &SubAccount,
 ) -> proto::SubAccount {
-    let SubAccount { uin, name, kind, remark, created_at, attachments: list, groups, boundary } =
-        it;
+    let SubAccount {
+        uin,
+        name,
+        kind,
+        remark,
+        created_at,
+        attachments: list,
+        groups,
+        boundary,
+        uid: _,
+        profile: _,
+    } = it;
     let group = |id: &crate::directory::GroupId| {
         state.group(*id).map(|it| proto::GroupRef { group_id: id.0, group_name: it.name.clone() })
     };
@@ -146,8 +156,16 @@ pub(in crate::service) fn policy(
     it: &Policy,
     with_document: bool,
 ) -> proto::Policy {
-    let Policy { id, name, description, created_at, updated_at, default_version, next_version: _ } =
-        it;
+    let Policy {
+        id,
+        name,
+        description,
+        created_at,
+        updated_at,
+        default_version,
+        next_version: _,
+        tags: _,
+    } = it;
     let body = state.version(*id, *default_version).map(|version| &version.body);
     let (attached, boundaries) = uses(state, *id);
     proto::Policy {
@@ -247,6 +265,8 @@ fn changed(
             | RecordKey::Group(_)
             | RecordKey::Policy(_)
             | RecordKey::App(_)
+            | RecordKey::Role(_)
+            | RecordKey::AccessKey(_)
             | RecordKey::Global(_) => *key,
         })
         .collect();
@@ -271,7 +291,11 @@ fn changed(
                 let it = state.apps.get(&sdkappid).map(|it| app(it));
                 (it.map(Object::App), Some(Key::Sdkappid(sdkappid)))
             }
-            RecordKey::Version(..) | RecordKey::Global(_) => (None, None),
+            // Keys are not told to watchers.
+            RecordKey::Role(_)
+            | RecordKey::AccessKey(_)
+            | RecordKey::Version(..)
+            | RecordKey::Global(_) => (None, None),
         };
         match (object, gone) {
             (Some(object), _) => put.push(proto::AccountObject { object: Some(object) }),

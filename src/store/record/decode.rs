@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use super::{DoneRequest, FORMAT, RecordProblem, Stored};
+use super::{DoneRequest, FORMAT, FORMAT_MIN, KeyUse, RecordProblem, Stored};
 use crate::directory::{
-    Account, App, AppEntry, Attachment, GlobalKey, Group, GroupId, OperatorPreset, Policy,
-    PolicyBody, PolicyId, PolicyVersion, Record, RecordKey, Slot, SubAccount, SubAccountKind,
+    AccessKey, Account, App, AppEntry, Attachment, GlobalKey, Group, GroupId, KeyStatus,
+    OperatorPreset, PasswordHash, Policy, PolicyBody, PolicyId, PolicyVersion, Profile, Record,
+    RecordKey, Role, RoleId, SealedSecret, SecretEntry, SecretId, Slot, SubAccount, SubAccountKind,
     Tombstone, UinEntry, UnixMillis, VersionNumber,
 };
 use crate::lang::variable::Owner;
@@ -39,6 +40,12 @@ pub(super) fn decode(key: StoredKey, value: &[u8]) -> Decoded<Stored> {
             check_format(format)?;
             Stored::StoreId(id)
         }
+        StoredKey::Keyring => {
+            let proto::Keyring { format, content } = message(value)?;
+            check_format(format)?;
+            Stored::Keyring(content)
+        }
+        StoredKey::KeyUse(secret_id) => Stored::KeyUse(key_use(secret_id, value)?),
         StoredKey::DoneRequest { .. } => Stored::DoneRequest(done_request(value)?),
     })
 }
@@ -51,6 +58,8 @@ fn account_record(owner_uin: u64, key: RecordKey, value: &[u8]) -> Decoded<Recor
         RecordKey::Policy(id) => Record::Policy(id, policy(id, value)?),
         RecordKey::Version(id, number) => Record::Version(Arc::new(version(id, number, value)?)),
         RecordKey::App(sdkappid) => Record::App(Arc::new(app(sdkappid, value)?)),
+        RecordKey::Role(id) => Record::Role(Arc::new(role(id, value)?)),
+        RecordKey::AccessKey(id) => Record::AccessKey(Arc::new(access_key(id, value)?)),
         RecordKey::Global(key) => global(key, value)?,
     })
 }
@@ -69,6 +78,12 @@ fn global(key: GlobalKey, value: &[u8]) -> Decoded<Record> {
             check_key("sdkappid", expected, sdkappid)?;
             Ok(Record::AppEntry(AppEntry { sdkappid, owner_uin }))
         }
+        GlobalKey::Secret(expected) => {
+            let proto::SecretEntry { format, secret_id, owner_uin } = message(value)?;
+            check_format(format)?;
+            check_key("secret_id", expected.as_str(), secret_id.as_str())?;
+            Ok(Record::SecretEntry(SecretEntry { secret_id: expected, owner_uin }))
+        }
     }
 }
 
@@ -80,6 +95,8 @@ fn account(expected: u64, value: &[u8]) -> Decoded<Account> {
         created_at_ms,
         next_policy_id,
         next_group_id,
+        next_role_id,
+        next_uid,
     } = message(value)?;
     check_format(format)?;
     check_key("owner_uin", expected, owner_uin)?;
@@ -89,11 +106,24 @@ fn account(expected: u64, value: &[u8]) -> Decoded<Account> {
     if next_group_id == 0 {
         return Err(RecordProblem::BadField("next_group_id"));
     }
+    // Format 1 knew neither roles nor uids.
+    let (next_role_id, next_uid) = match format {
+        FORMAT_MIN => (RoleId::MIN, Account::UID_MIN),
+        _ => (RoleId(next_role_id), next_uid),
+    };
+    if next_role_id < RoleId::MIN {
+        return Err(RecordProblem::BadField("next_role_id"));
+    }
+    if next_uid < Account::UID_MIN {
+        return Err(RecordProblem::BadField("next_uid"));
+    }
     Ok(Account {
         owner: Owner { uin: owner_uin, app_id },
         created_at: UnixMillis(created_at_ms),
         next_policy_id: PolicyId(next_policy_id),
         next_group_id: GroupId(next_group_id),
+        next_role_id,
+        next_uid,
     })
 }
 
@@ -108,6 +138,13 @@ fn sub_account(expected: u64, value: &[u8]) -> Decoded<SubAccount> {
         attachments,
         group_ids,
         boundary_policy_id,
+        uid,
+        console_login,
+        need_reset_password,
+        password_hash,
+        phone_num,
+        country_code,
+        email,
     } = message(value)?;
     check_format(format)?;
     check_key("uin", expected, uin)?;
@@ -117,6 +154,7 @@ fn sub_account(expected: u64, value: &[u8]) -> Decoded<SubAccount> {
     }
     Ok(SubAccount {
         uin,
+        uid,
         name,
         kind: kind_of(kind)?,
         remark,
@@ -124,6 +162,14 @@ fn sub_account(expected: u64, value: &[u8]) -> Decoded<SubAccount> {
         attachments: attachment_list(attachments)?,
         groups,
         boundary: boundary_policy_id.map(PolicyId),
+        profile: Profile {
+            console_login,
+            need_reset_password,
+            password_hash: password_hash.map(PasswordHash),
+            phone_num,
+            country_code,
+            email,
+        },
     })
 }
 
@@ -178,6 +224,7 @@ fn policy(expected: PolicyId, value: &[u8]) -> Decoded<Slot<Policy>> {
         default_version,
         next_version,
         deleted_at_ms,
+        tags,
     } = message(value)?;
     check_format(format)?;
     check_key("id", expected.0, id)?;
@@ -195,6 +242,7 @@ fn policy(expected: PolicyId, value: &[u8]) -> Decoded<Slot<Policy>> {
         updated_at: UnixMillis(updated_at_ms),
         default_version: VersionNumber(default_version),
         next_version: VersionNumber(next_version),
+        tags: tag_map(tags)?,
     })))
 }
 
@@ -220,13 +268,88 @@ fn app(expected: u64, value: &[u8]) -> Decoded<App> {
     let proto::App { format, sdkappid, name, tags, created_at_ms } = message(value)?;
     check_format(format)?;
     check_key("sdkappid", expected, sdkappid)?;
+    Ok(App { sdkappid, name, tags: tag_map(tags)?, created_at: UnixMillis(created_at_ms) })
+}
+
+fn tag_map(tags: Vec<proto::Tag>) -> Decoded<BTreeMap<String, String>> {
     let mut by_key = BTreeMap::new();
     for proto::Tag { key, value } in tags {
         if by_key.insert(key, value).is_some() {
             return Err(RecordProblem::BadField("tags"));
         }
     }
-    Ok(App { sdkappid, name, tags: by_key, created_at: UnixMillis(created_at_ms) })
+    Ok(by_key)
+}
+
+fn role(expected: RoleId, value: &[u8]) -> Decoded<Role> {
+    let proto::Role {
+        format,
+        id,
+        name,
+        description,
+        trust_policy,
+        session_duration_s,
+        console_login,
+        tags,
+        created_at_ms,
+        updated_at_ms,
+        attachments,
+        boundary_policy_id,
+    } = message(value)?;
+    check_format(format)?;
+    check_key("id", expected.0, id)?;
+    if expected < RoleId::MIN {
+        return Err(RecordProblem::BadField("id"));
+    }
+    Ok(Role {
+        id: expected,
+        name,
+        description,
+        trust: PolicyBody::load_trust(&trust_policy),
+        session_duration_s,
+        console_login,
+        tags: tag_map(tags)?,
+        created_at: UnixMillis(created_at_ms),
+        updated_at: UnixMillis(updated_at_ms),
+        attachments: attachment_list(attachments)?,
+        boundary: boundary_policy_id.map(PolicyId),
+    })
+}
+
+fn access_key(expected: SecretId, value: &[u8]) -> Decoded<AccessKey> {
+    let proto::AccessKey {
+        format,
+        secret_id,
+        holder_uin,
+        status,
+        description,
+        created_at_ms,
+        sealed_secret,
+    } = message(value)?;
+    check_format(format)?;
+    check_key("secret_id", expected.as_str(), secret_id.as_str())?;
+    let status = match proto::KeyStatus::try_from(status) {
+        Ok(proto::KeyStatus::Active) => KeyStatus::Active,
+        Ok(proto::KeyStatus::Inactive) => KeyStatus::Inactive,
+        Ok(proto::KeyStatus::Unspecified) | Err(_) => {
+            return Err(RecordProblem::BadField("status"));
+        }
+    };
+    Ok(AccessKey {
+        secret_id: expected,
+        holder: holder_uin,
+        status,
+        description,
+        created_at: UnixMillis(created_at_ms),
+        sealed_secret: SealedSecret(sealed_secret.into()),
+    })
+}
+
+fn key_use(expected: SecretId, value: &[u8]) -> Decoded<KeyUse> {
+    let proto::KeyUse { format, secret_id, last_used_at_ms } = message(value)?;
+    check_format(format)?;
+    check_key("secret_id", expected.as_str(), secret_id.as_str())?;
+    Ok(KeyUse { secret_id: expected, last_used_at: UnixMillis(last_used_at_ms) })
 }
 
 fn operator_preset(expected: &str, value: &[u8]) -> Decoded<OperatorPreset> {
@@ -255,7 +378,10 @@ fn message<M: Message + Default>(value: &[u8]) -> Decoded<M> {
 }
 
 fn check_format(found: u32) -> Decoded<()> {
-    if found == FORMAT { Ok(()) } else { Err(RecordProblem::UnknownFormat(found)) }
+    match found {
+        FORMAT_MIN..=FORMAT => Ok(()),
+        _ => Err(RecordProblem::UnknownFormat(found)),
+    }
 }
 
 fn check_key<T: PartialEq>(field: &'static str, expected: T, found: T) -> Decoded<()> {

@@ -1,12 +1,15 @@
 //! Domain values to stored bytes. Every value is taken apart field by field, so that a new field
 //! does not compile until it is stored.
 
+use std::collections::BTreeMap;
+
 use prost::Message as _;
 
-use super::{DoneRequest, FORMAT};
+use super::{DoneRequest, FORMAT, KeyUse};
 use crate::directory::{
-    Account, App, AppEntry, Attachment, Group, GroupId, OperatorPreset, Policy, PolicyId,
-    PolicyVersion, Record, Slot, SubAccount, SubAccountKind, Tombstone, UinEntry,
+    AccessKey, Account, App, AppEntry, Attachment, Group, GroupId, KeyStatus, OperatorPreset,
+    Policy, PolicyId, PolicyVersion, Profile, Record, Role, SecretEntry, Slot, SubAccount,
+    SubAccountKind, Tombstone, UinEntry,
 };
 use crate::store::proto;
 
@@ -22,8 +25,11 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::Policy(id, Slot::Deleted(it)) => deleted_policy(*id, it).encode_to_vec(),
         Record::Version(it) => version(it).encode_to_vec(),
         Record::App(it) => app(it).encode_to_vec(),
+        Record::Role(it) => role(it).encode_to_vec(),
+        Record::AccessKey(it) => access_key(it).encode_to_vec(),
         Record::UinEntry(it) => uin_entry(it).encode_to_vec(),
         Record::AppEntry(it) => app_entry(it).encode_to_vec(),
+        Record::SecretEntry(it) => secret_entry(it).encode_to_vec(),
     }
 }
 
@@ -60,6 +66,24 @@ pub fn encode_store_id(id: &str) -> Vec<u8> {
     proto::StoreId { format: FORMAT, id: id.to_owned() }.encode_to_vec()
 }
 
+/// The bytes of the record of the wrapped data key.
+#[must_use]
+pub fn encode_keyring(content: &[u8]) -> Vec<u8> {
+    proto::Keyring { format: FORMAT, content: content.to_vec() }.encode_to_vec()
+}
+
+/// The bytes of the record of an access key's last use.
+#[must_use]
+pub fn encode_key_use(key_use: &KeyUse) -> Vec<u8> {
+    let KeyUse { secret_id, last_used_at } = key_use;
+    let message = proto::KeyUse {
+        format: FORMAT,
+        secret_id: secret_id.to_string(),
+        last_used_at_ms: last_used_at.0,
+    };
+    message.encode_to_vec()
+}
+
 /// The bytes of the record of a request that was done.
 #[must_use]
 pub fn encode_done_request(request: &DoneRequest) -> Vec<u8> {
@@ -74,7 +98,8 @@ pub fn encode_done_request(request: &DoneRequest) -> Vec<u8> {
 }
 
 fn account(account: &Account) -> proto::AccountHead {
-    let Account { owner, created_at, next_policy_id, next_group_id } = account;
+    let Account { owner, created_at, next_policy_id, next_group_id, next_role_id, next_uid } =
+        account;
     proto::AccountHead {
         format: FORMAT,
         owner_uin: owner.uin,
@@ -82,12 +107,32 @@ fn account(account: &Account) -> proto::AccountHead {
         created_at_ms: created_at.0,
         next_policy_id: next_policy_id.0,
         next_group_id: next_group_id.0,
+        next_role_id: next_role_id.0,
+        next_uid: *next_uid,
     }
 }
 
 fn sub_account(sub_account: &SubAccount) -> proto::SubAccount {
-    let SubAccount { uin, name, kind, remark, created_at, attachments, groups, boundary } =
-        sub_account;
+    let SubAccount {
+        uin,
+        uid,
+        name,
+        kind,
+        remark,
+        created_at,
+        attachments,
+        groups,
+        boundary,
+        profile,
+    } = sub_account;
+    let Profile {
+        console_login,
+        need_reset_password,
+        password_hash,
+        phone_num,
+        country_code,
+        email,
+    } = profile;
     proto::SubAccount {
         format: FORMAT,
         uin: *uin,
@@ -98,6 +143,13 @@ fn sub_account(sub_account: &SubAccount) -> proto::SubAccount {
         attachments: attachment_list(attachments),
         group_ids: groups.iter().map(|id| id.0).collect(),
         boundary_policy_id: boundary.map(|id| id.0),
+        uid: *uid,
+        console_login: *console_login,
+        need_reset_password: *need_reset_password,
+        password_hash: password_hash.as_ref().map(|hash| hash.0.clone()),
+        phone_num: phone_num.clone(),
+        country_code: country_code.clone(),
+        email: email.clone(),
     }
 }
 
@@ -143,8 +195,16 @@ fn deleted_group(id: GroupId, tombstone: &Tombstone) -> proto::Group {
 }
 
 fn policy(policy: &Policy) -> proto::Policy {
-    let Policy { id, name, description, created_at, updated_at, default_version, next_version } =
-        policy;
+    let Policy {
+        id,
+        name,
+        description,
+        created_at,
+        updated_at,
+        default_version,
+        next_version,
+        tags,
+    } = policy;
     proto::Policy {
         format: FORMAT,
         id: id.0,
@@ -155,6 +215,7 @@ fn policy(policy: &Policy) -> proto::Policy {
         default_version: default_version.0,
         next_version: next_version.0,
         deleted_at_ms: None,
+        tags: tag_list(tags),
     }
 }
 
@@ -182,14 +243,65 @@ fn version(version: &PolicyVersion) -> proto::PolicyVersion {
 
 fn app(app: &App) -> proto::App {
     let App { sdkappid, name, tags, created_at } = app;
-    let tag =
-        |(key, value): (&String, &String)| proto::Tag { key: key.clone(), value: value.clone() };
     proto::App {
         format: FORMAT,
         sdkappid: *sdkappid,
         name: name.clone(),
-        tags: tags.iter().map(tag).collect(),
+        tags: tag_list(tags),
         created_at_ms: created_at.0,
+    }
+}
+
+fn tag_list(tags: &BTreeMap<String, String>) -> Vec<proto::Tag> {
+    let tag =
+        |(key, value): (&String, &String)| proto::Tag { key: key.clone(), value: value.clone() };
+    tags.iter().map(tag).collect()
+}
+
+fn role(role: &Role) -> proto::Role {
+    let Role {
+        id,
+        name,
+        description,
+        trust,
+        session_duration_s,
+        console_login,
+        tags,
+        created_at,
+        updated_at,
+        attachments,
+        boundary,
+    } = role;
+    proto::Role {
+        format: FORMAT,
+        id: id.0,
+        name: name.clone(),
+        description: description.clone(),
+        trust_policy: trust.bytes().to_vec(),
+        session_duration_s: *session_duration_s,
+        console_login: *console_login,
+        tags: tag_list(tags),
+        created_at_ms: created_at.0,
+        updated_at_ms: updated_at.0,
+        attachments: attachment_list(attachments),
+        boundary_policy_id: boundary.map(|id| id.0),
+    }
+}
+
+fn access_key(key: &AccessKey) -> proto::AccessKey {
+    let AccessKey { secret_id, holder, status, description, created_at, sealed_secret } = key;
+    let status = match status {
+        KeyStatus::Active => proto::KeyStatus::Active,
+        KeyStatus::Inactive => proto::KeyStatus::Inactive,
+    };
+    proto::AccessKey {
+        format: FORMAT,
+        secret_id: secret_id.to_string(),
+        holder_uin: *holder,
+        status: status.into(),
+        description: description.clone(),
+        created_at_ms: created_at.0,
+        sealed_secret: sealed_secret.0.to_vec(),
     }
 }
 
@@ -207,4 +319,9 @@ fn uin_entry(entry: &UinEntry) -> proto::UinEntry {
 fn app_entry(entry: &AppEntry) -> proto::AppEntry {
     let AppEntry { sdkappid, owner_uin } = entry;
     proto::AppEntry { format: FORMAT, sdkappid: *sdkappid, owner_uin: *owner_uin }
+}
+
+fn secret_entry(entry: &SecretEntry) -> proto::SecretEntry {
+    let SecretEntry { secret_id, owner_uin } = entry;
+    proto::SecretEntry { format: FORMAT, secret_id: secret_id.to_string(), owner_uin: *owner_uin }
 }

@@ -13,15 +13,17 @@ use std::fmt;
 use super::commit::Mutation;
 use super::contract::Entry;
 use super::key::{self, StoredKey};
-use crate::directory::{AccountState, Change, OperatorPreset, Record, UnixMillis};
+use crate::directory::{AccountState, Change, OperatorPreset, Record, SecretId, UnixMillis};
 
 pub use encode::{
-    encode, encode_done_request, encode_next_uin, encode_operator_digest, encode_operator_preset,
-    encode_store_id,
+    encode, encode_done_request, encode_key_use, encode_keyring, encode_next_uin,
+    encode_operator_digest, encode_operator_preset, encode_store_id,
 };
 
-/// The version of every record's format that this program writes and reads.
-pub(super) const FORMAT: u32 = 1;
+/// The version of every record's format that this program writes.
+pub(super) const FORMAT: u32 = 2;
+/// The oldest version that it reads.
+pub(super) const FORMAT_MIN: u32 = 1;
 /// Bytes of the digest of a request.
 pub const REQUEST_DIGEST_BYTES: usize = 32;
 
@@ -35,6 +37,15 @@ pub struct DoneRequest {
     /// The answer it got, in the caller's own encoding; without the revision, which is the
     /// record's.
     pub answer: Vec<u8>,
+}
+
+/// When an access key was last used. Written now and then, so it may be a little behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The key.
+    pub secret_id: SecretId,
+    /// When.
+    pub last_used_at: UnixMillis,
 }
 
 /// What stands under a key.
@@ -57,6 +68,10 @@ pub enum Stored {
     NextUin(u64),
     /// The store's id.
     StoreId(String),
+    /// The wrapped data key, in the vault's own encoding.
+    Keyring(Vec<u8>),
+    /// When an access key was last used.
+    KeyUse(KeyUse),
     /// A request that was done.
     DoneRequest(DoneRequest),
 }
@@ -92,7 +107,7 @@ impl fmt::Display for RecordProblem {
             Self::UnknownKey => f.write_str("its key is none that this program writes"),
             Self::NotAMessage(why) => write!(f, "its bytes are damaged: {why}"),
             Self::UnknownFormat(found) => {
-                write!(f, "it has format {found}, this program reads format {FORMAT}")
+                write!(f, "it has format {found}, this program reads {FORMAT_MIN} to {FORMAT}")
             }
             Self::OtherThanKey(field) => write!(f, "its field `{field}` contradicts its key"),
             Self::BadField(field) => write!(f, "its field `{field}` has a value without meaning"),
@@ -127,6 +142,8 @@ pub fn load_account(owner_uin: u64, entries: &[Entry]) -> Result<AccountState, R
             | Stored::OperatorDigest(_)
             | Stored::NextUin(_)
             | Stored::StoreId(_)
+            | Stored::Keyring(_)
+            | Stored::KeyUse(_)
             | Stored::DoneRequest(_) => {
                 let problem = RecordProblem::OtherThanKey("owner_uin");
                 return Err(RecordError { key: key.clone(), problem });
@@ -159,6 +176,8 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
             | Stored::OperatorDigest(_)
             | Stored::NextUin(_)
             | Stored::StoreId(_)
+            | Stored::Keyring(_)
+            | Stored::KeyUse(_)
             | Stored::DoneRequest(_) => Ok(None),
         },
         Mutation::Delete { key } => Ok(match key::parse(key) {
@@ -171,6 +190,8 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
                 | StoredKey::OperatorDigest
                 | StoredKey::NextUin
                 | StoredKey::StoreId
+                | StoredKey::Keyring
+                | StoredKey::KeyUse(_)
                 | StoredKey::DoneRequest { .. },
             ) => None,
             None => {

@@ -16,7 +16,7 @@ fn join(group: GroupId, uin: u64) -> Command {
 
 fn rename(uin: u64, name: &str) -> Command {
     let name = Some(name.into());
-    Command::UpdateSubAccount(UpdateSubAccount { uin, name, remark: None })
+    Command::UpdateSubAccount(UpdateSubAccount { uin, name, ..Default::default() })
 }
 
 fn create_group(name: &str) -> Command {
@@ -24,7 +24,7 @@ fn create_group(name: &str) -> Command {
 }
 
 fn delete_user(uin: u64, force: bool) -> Command {
-    Command::DeleteSubAccount(DeleteSubAccount { uin, force })
+    Command::DeleteSubAccount(DeleteSubAccount { uin, force, delete_keys: false })
 }
 
 #[test]
@@ -78,11 +78,11 @@ fn remarks_have_300_bytes() {
     let mut fixture = Fixture::new();
     let remark = |text: String| {
         let remark = Some(text);
-        Command::UpdateSubAccount(UpdateSubAccount { uin: ALICE, name: None, remark })
+        Command::UpdateSubAccount(UpdateSubAccount { uin: ALICE, remark, ..Default::default() })
     };
     fixture.done(remark("备".repeat(100)));
     assert_eq!(fixture.refused(remark("备".repeat(101))).kind(), ErrorKind::Invalid);
-    let nothing = UpdateSubAccount { uin: ALICE, name: None, remark: None };
+    let nothing = UpdateSubAccount { uin: ALICE, ..Default::default() };
     let error = fixture.refused(Command::UpdateSubAccount(nothing));
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
@@ -150,7 +150,7 @@ fn a_global_record_that_nobody_read_is_a_fault() {
     let mut fixture = Fixture::new();
     fixture.globals = camgate::directory::Globals::new();
     let command = create_user(7, "carol", SubAccountKind::SubUser);
-    assert!(command.global_read().is_some());
+    assert!(!command.global_reads(&Default::default()).is_empty());
     assert_eq!(fixture.refused(command).kind(), ErrorKind::Internal);
 }
 
@@ -225,7 +225,10 @@ fn a_message_recipient_holds_nothing() {
     for command in [
         join(group, 7),
         super::attach(policy, Target::User(7)),
-        Command::PutBoundary(camgate::directory::PutBoundary { uin: 7, policy: policy.into() }),
+        Command::PutBoundary(camgate::directory::PutBoundary {
+            target: camgate::directory::BoundaryTarget::User(7),
+            policy: policy.into(),
+        }),
     ] {
         assert_eq!(fixture.refused(command), DirectoryError::NotAPrincipal { uin: 7 });
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use camgate::directory::{
-    AddToGroup, Change, Command, DeleteBoundary, DetachPolicy, ErrorKind, PolicyBody, PolicyId,
-    PolicyVersion, PutBoundary, Record, RecordKey, Target, UnixMillis, VersionNumber,
-    snapshot_input,
+    AddToGroup, BoundaryTarget, Change, Command, DeleteBoundary, DetachPolicy, ErrorKind,
+    PolicyBody, PolicyId, PolicyVersion, PutBoundary, Record, RecordKey, Target, UnixMillis,
+    VersionNumber, snapshot_input,
 };
 use camgate::engine::{PolicyBody as InputBody, PrincipalKind, Via};
 
@@ -52,13 +52,17 @@ fn attachments_keep_their_order_and_have_a_quota() {
 fn a_boundary_is_set_replaced_and_taken_away() {
     let mut fixture = Fixture::new();
     let id = fixture.policy("p", ALLOW);
-    let put =
-        |policy: PolicyId| Command::PutBoundary(PutBoundary { uin: BOB, policy: policy.into() });
+    let put = |policy: PolicyId| {
+        Command::PutBoundary(PutBoundary {
+            target: BoundaryTarget::User(BOB),
+            policy: policy.into(),
+        })
+    };
     fixture.done(put(id));
     fixture.idle(put(id));
     fixture.done(put(PolicyId(1)));
     assert_eq!(fixture.state.sub_account(BOB).unwrap().boundary, Some(PolicyId(1)));
-    let remove = Command::DeleteBoundary(DeleteBoundary { uin: BOB });
+    let remove = Command::DeleteBoundary(DeleteBoundary { target: BoundaryTarget::User(BOB) });
     fixture.done(remove.clone());
     fixture.idle(remove);
 }
@@ -73,7 +77,10 @@ fn the_engine_gets_direct_and_group_policies_and_boundaries() {
     fixture.attach(direct, Target::User(ALICE));
     fixture.attach(through, Target::Group(group.into()));
     fixture.done(Command::AddToGroup(AddToGroup { group: group.into(), uin: ALICE }));
-    fixture.done(Command::PutBoundary(PutBoundary { uin: ALICE, policy: direct.into() }));
+    fixture.done(Command::PutBoundary(PutBoundary {
+        target: BoundaryTarget::User(ALICE),
+        policy: direct.into(),
+    }));
     let input = snapshot_input(&fixture.state, &fixture.presets, 7).unwrap();
     assert_eq!((input.owner, input.revision), (OWNER, 7));
     assert_eq!(input.principals[0].kind, PrincipalKind::Root);

@@ -1,5 +1,6 @@
 //! The directory: each command at its limits, presets, folders, stored records, random sequences.
 
+mod access_keys;
 mod accounts;
 mod apps;
 mod attachments;
@@ -8,15 +9,17 @@ mod policies;
 mod presets;
 mod random;
 mod records;
+mod roles;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camgate::catalog::Catalog;
 use camgate::directory::{
     AccountState, AttachPolicy, Change, Command, CommandResult, CreateAccount, CreateGroup,
-    CreatePolicy, CreateSubAccount, DirectoryError, Env, Executed, GlobalKey, Globals, GroupId,
-    PolicyId, PolicyRef, Presets, Quotas, Record, RecordKey, SubAccountKind, Target, UnixMillis,
-    execute,
+    CreatePolicy, CreateRole, CreateSubAccount, DirectoryError, Env, Executed, GlobalKey, Globals,
+    GroupId, PolicyId, PolicyRef, Presets, Profile, Quotas, Record, RecordKey, RoleId, SecretId,
+    SubAccountKind, Target, UnixMillis, execute,
 };
 use camgate::lang::variable::Owner;
 
@@ -27,6 +30,14 @@ pub(crate) const ALLOW: &str =
     r#"{"version":"2.0","statement":[{"effect":"allow","action":"name/im:*","resource":"*"}]}"#;
 pub(crate) const DENY: &str =
     r#"{"version":"2.0","statement":[{"effect":"deny","action":"name/im:*","resource":"*"}]}"#;
+
+pub(crate) const TRUST: &str = r#"{"version":"2.0","statement":[{"effect":"allow",
+    "action":"name/sts:AssumeRole","principal":{"qcs":"qcs::cam::uin/12345678:root"}}]}"#;
+
+/// One of a few SecretIds.
+pub(crate) fn secret_id(number: u8) -> SecretId {
+    SecretId::parse(&format!("AKID{number:032}")).unwrap()
+}
 
 /// One account and the global records, as the node would keep them.
 #[derive(Clone)]
@@ -88,6 +99,12 @@ impl Fixture {
                 Change::Delete(RecordKey::Global(GlobalKey::App(id))) => {
                     self.globals.set_app(*id, None);
                 }
+                Change::Put(Record::SecretEntry(it)) => {
+                    self.globals.set_secret(it.secret_id, Some(*it));
+                }
+                Change::Delete(RecordKey::Global(GlobalKey::Secret(id))) => {
+                    self.globals.set_secret(*id, None);
+                }
                 Change::Put(_) | Change::Delete(_) => {}
             }
         }
@@ -132,6 +149,13 @@ impl Fixture {
         id
     }
 
+    pub(crate) fn role(&mut self, name: &str) -> RoleId {
+        let CommandResult::Role(id) = self.done(create_role(name)) else {
+            panic!("no Role was made")
+        };
+        id
+    }
+
     pub(crate) fn attach(&mut self, policy: impl Into<PolicyRef>, target: Target) {
         self.done(attach(policy, target));
     }
@@ -139,12 +163,19 @@ impl Fixture {
 
 pub(crate) fn create_user(uin: u64, name: &str, kind: SubAccountKind) -> Command {
     let (name, remark) = (name.into(), String::new());
-    Command::CreateSubAccount(CreateSubAccount { uin, name, kind, remark })
+    let profile = Profile::default();
+    Command::CreateSubAccount(CreateSubAccount { uin, name, kind, remark, profile })
 }
 
 pub(crate) fn create_policy(name: &str, document: &str) -> Command {
     let (name, description, document) = (name.into(), String::new(), document.into());
-    Command::CreatePolicy(CreatePolicy { name, description, document })
+    let tags = BTreeMap::new();
+    Command::CreatePolicy(CreatePolicy { name, description, document, tags })
+}
+
+pub(crate) fn create_role(name: &str) -> Command {
+    let (name, trust_policy) = (name.to_owned(), TRUST.as_bytes().to_vec());
+    Command::CreateRole(CreateRole { name, trust_policy, ..Default::default() })
 }
 
 pub(crate) fn attach(policy: impl Into<PolicyRef>, target: Target) -> Command {

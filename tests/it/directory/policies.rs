@@ -1,9 +1,9 @@
 //! Policies and their versions.
 
 use camgate::directory::{
-    Command, CommandResult, CreatePolicyVersion, DeletePolicy, DeletePolicyVersion, DirectoryError,
-    ErrorKind, PolicyId, PolicyRef, PutBoundary, SetDefaultPolicyVersion, Target, UpdatePolicy,
-    VersionNumber,
+    BoundaryTarget, Command, CommandResult, CreatePolicyVersion, DeletePolicy, DeletePolicyVersion,
+    DirectoryError, ErrorKind, PolicyId, PolicyRef, PutBoundary, SetDefaultPolicyVersion, Target,
+    UpdatePolicy, VersionNumber,
 };
 
 use super::{ALICE, ALLOW, BOB, DENY, Fixture, attach, create_policy};
@@ -145,7 +145,7 @@ fn an_attached_policy_is_deleted_by_force_and_detached_in_the_same_changes() {
     let error = fixture.refused(delete("p", false));
     assert_eq!(
         error.to_string(),
-        "the policy `p` is attached to 1 users and 1 groups: detach it first, or force"
+        "the policy `p` is attached to 1 users, 1 groups and 0 roles: detach it first, or force"
     );
     let executed = fixture.run(&delete("p", true)).unwrap();
     // Alice, the group, the tombstone, the version.
@@ -158,10 +158,16 @@ fn a_boundary_is_not_deleted_even_by_force() {
     // rule D-09: without its boundary, bob could do more.
     let mut fixture = Fixture::new();
     let id = fixture.policy("p", ALLOW);
-    fixture.done(Command::PutBoundary(PutBoundary { uin: BOB, policy: id.into() }));
+    fixture.done(Command::PutBoundary(PutBoundary {
+        target: BoundaryTarget::User(BOB),
+        policy: id.into(),
+    }));
     for force in [false, true] {
         let error = fixture.refused(delete("p", force));
-        assert_eq!(error, DirectoryError::PolicyIsBoundary { name: "p".into(), users: 1 });
+        assert_eq!(
+            error,
+            DirectoryError::PolicyIsBoundary { name: "p".into(), users: 1, roles: 0 }
+        );
     }
 }
 

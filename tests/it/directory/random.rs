@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camgate::directory::{
-    AccountState, AddToGroup, AttachPolicy, Attachment, Command, CommandResult, CreateApp,
-    CreateGroup, CreatePolicy, CreatePolicyVersion, CreateSubAccount, DeleteApp, DeleteBoundary,
-    DeleteGroup, DeletePolicy, DeletePolicyVersion, DeleteSubAccount, DetachPolicy, Executed,
-    PolicyId, PolicyRef, PutBoundary, RemoveFromGroup, SetDefaultPolicyVersion, SubAccountKind,
-    Target, UpdatePolicy, UpdateSubAccount, VersionNumber, execute, execute_all, snapshot_input,
+    AccountState, AddToGroup, AttachPolicy, Attachment, BoundaryTarget, Command, CommandResult,
+    CreateAccessKey, CreateApp, CreateGroup, CreatePolicy, CreatePolicyVersion, CreateRole,
+    CreateSubAccount, DeleteAccessKey, DeleteApp, DeleteBoundary, DeleteGroup, DeletePolicy,
+    DeletePolicyVersion, DeleteRole, DeleteSubAccount, DetachPolicy, Executed, KeyStatus,
+    PasswordHash, PolicyId, PolicyRef, Profile, ProfileUpdate, PutBoundary, RemoveFromGroup,
+    RoleId, RoleRef, SealedSecret, SetDefaultPolicyVersion, SubAccountKind, TagRole, Target,
+    UntagRole, UpdateAccessKey, UpdatePolicy, UpdateRole, UpdateSubAccount, VersionNumber, execute,
+    execute_all, snapshot_input,
 };
 use proptest::prelude::*;
 
-use super::{ALLOW, DENY, Fixture};
+use super::{ALLOW, DENY, Fixture, OWNER, TRUST, secret_id};
 
 /// Small pools of names, so that commands meet each other.
 fn name() -> impl Strategy<Value = String> {
@@ -39,7 +42,103 @@ fn group() -> impl Strategy<Value = camgate::directory::GroupRef> {
 }
 
 fn target() -> impl Strategy<Value = Target> {
-    prop_oneof![uin().prop_map(Target::User), group().prop_map(Target::Group)]
+    prop_oneof![
+        uin().prop_map(Target::User),
+        group().prop_map(Target::Group),
+        role().prop_map(Target::Role),
+    ]
+}
+
+fn role() -> impl Strategy<Value = RoleRef> {
+    prop_oneof![
+        3 => name().prop_map(RoleRef::Name),
+        1 => (0_u64..4).prop_map(|n| RoleRef::Id(RoleId(RoleId::MIN.0 + n))),
+    ]
+}
+
+fn bounded() -> impl Strategy<Value = BoundaryTarget> {
+    prop_oneof![uin().prop_map(BoundaryTarget::User), role().prop_map(BoundaryTarget::Role)]
+}
+
+fn trust() -> impl Strategy<Value = Vec<u8>> {
+    prop::sample::select(vec![TRUST, ALLOW]).prop_map(|text| text.as_bytes().to_vec())
+}
+
+fn roles() -> BoxedStrategy<Command> {
+    prop_oneof![
+        3 => (name(), description(), trust(), 0_u32..50_000, any::<bool>()).prop_map(
+            |(name, description, trust_policy, session_duration_s, console_login)| {
+                let tags = BTreeMap::from([("team".to_owned(), name.clone())]);
+                Command::CreateRole(CreateRole {
+                    name,
+                    description,
+                    trust_policy,
+                    session_duration_s,
+                    console_login,
+                    tags,
+                })
+            }
+        ),
+        1 => (role(), prop::option::of(description()), prop::option::of(trust())).prop_map(
+            |(role, description, trust_policy)| {
+                let (session_duration_s, console_login) = (Some(7_200), None);
+                Command::UpdateRole(UpdateRole {
+                    role,
+                    description,
+                    trust_policy,
+                    session_duration_s,
+                    console_login,
+                })
+            }
+        ),
+        1 => (role(), any::<bool>())
+            .prop_map(|(role, force)| Command::DeleteRole(DeleteRole { role, force })),
+        1 => (role(), name(), name()).prop_map(|(role, key, value)| {
+            Command::TagRole(TagRole { role, tags: BTreeMap::from([(key, value)]) })
+        }),
+        1 => (role(), name())
+            .prop_map(|(role, key)| Command::UntagRole(UntagRole { role, keys: vec![key] })),
+    ]
+    .boxed()
+}
+
+fn access_keys() -> BoxedStrategy<Command> {
+    let holder = prop_oneof![3 => uin(), 1 => Just(OWNER.uin)];
+    let holder_wanted = || prop::option::of(uin());
+    let id = (0_u8..5).prop_map(secret_id);
+    let status = prop_oneof![Just(KeyStatus::Active), Just(KeyStatus::Inactive)];
+    prop_oneof![
+        3 => (holder, id.clone(), name()).prop_map(|(holder, secret_id, description)| {
+            let sealed_secret = SealedSecret(description.as_bytes().into());
+            Command::CreateAccessKey(CreateAccessKey {
+                holder,
+                secret_id,
+                sealed_secret,
+                description,
+            })
+        }),
+        1 => (id.clone(), holder_wanted(), status).prop_map(|(secret_id, holder, status)| {
+            let (status, description) = (Some(status), None);
+            Command::UpdateAccessKey(UpdateAccessKey { secret_id, holder, status, description })
+        }),
+        1 => (id, holder_wanted()).prop_map(|(secret_id, holder)| {
+            Command::DeleteAccessKey(DeleteAccessKey { secret_id, holder })
+        }),
+    ]
+    .boxed()
+}
+
+fn profile() -> impl Strategy<Value = Profile> {
+    (any::<bool>(), any::<bool>(), prop::option::of(Just("$argon2id$".to_owned()))).prop_map(
+        |(console_login, need_reset_password, hash)| Profile {
+            console_login,
+            need_reset_password,
+            password_hash: hash.map(PasswordHash),
+            phone_num: "13800000000".to_owned(),
+            country_code: "86".to_owned(),
+            email: "someone@example.com".to_owned(),
+        },
+    )
 }
 
 fn version() -> impl Strategy<Value = VersionNumber> {
@@ -48,17 +147,19 @@ fn version() -> impl Strategy<Value = VersionNumber> {
 
 fn users_and_groups() -> BoxedStrategy<Command> {
     prop_oneof![
-        (uin(), name(), name()).prop_map(|(uin, name, remark)| {
+        (uin(), name(), name(), profile()).prop_map(|(uin, name, remark, profile)| {
             // The kind goes with the uin, so that two random accounts can be planned into another.
             let kind = SubAccountKind::ALL[usize::try_from(uin % 4).unwrap()];
-            Command::CreateSubAccount(CreateSubAccount { uin, name, kind, remark })
+            Command::CreateSubAccount(CreateSubAccount { uin, name, kind, remark, profile })
         }),
         (uin(), name()).prop_map(|(uin, name)| {
-            let name = Some(name);
-            Command::UpdateSubAccount(UpdateSubAccount { uin, name, remark: None })
+            let profile = ProfileUpdate { console_login: Some(false), ..ProfileUpdate::default() };
+            let (name, remark) = (Some(name), None);
+            Command::UpdateSubAccount(UpdateSubAccount { uin, name, remark, profile })
         }),
-        (uin(), any::<bool>())
-            .prop_map(|(uin, force)| Command::DeleteSubAccount(DeleteSubAccount { uin, force })),
+        (uin(), any::<bool>(), any::<bool>()).prop_map(|(uin, force, delete_keys)| {
+            Command::DeleteSubAccount(DeleteSubAccount { uin, force, delete_keys })
+        }),
         name().prop_map(|name| Command::CreateGroup(CreateGroup { remark: name.clone(), name })),
         (group(), any::<bool>())
             .prop_map(|(group, force)| Command::DeleteGroup(DeleteGroup { group, force })),
@@ -81,7 +182,8 @@ fn description() -> impl Strategy<Value = String> {
 fn policies() -> BoxedStrategy<Command> {
     prop_oneof![
         3 => (name(), description(), document()).prop_map(|(name, description, document)| {
-            Command::CreatePolicy(CreatePolicy { name, description, document })
+            let tags = BTreeMap::new();
+            Command::CreatePolicy(CreatePolicy { name, description, document, tags })
         }),
         1 => (policy(), prop::option::of(description()), document()).prop_map(
             |(policy, description, document)| {
@@ -104,16 +206,19 @@ fn policies() -> BoxedStrategy<Command> {
             .prop_map(|(policy, target)| Command::AttachPolicy(AttachPolicy { policy, target })),
         1 => (policy(), target())
             .prop_map(|(policy, target)| Command::DetachPolicy(DetachPolicy { policy, target })),
-        1 => (uin(), policy())
-            .prop_map(|(uin, policy)| Command::PutBoundary(PutBoundary { uin, policy })),
-        1 => uin().prop_map(|uin| Command::DeleteBoundary(DeleteBoundary { uin })),
+        1 => (bounded(), policy())
+            .prop_map(|(target, policy)| Command::PutBoundary(PutBoundary { target, policy })),
+        1 => bounded().prop_map(|target| Command::DeleteBoundary(DeleteBoundary { target })),
     ]
     .boxed()
 }
 
 /// Up to forty commands, of which many are refused.
 pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
-    prop::collection::vec(prop_oneof![users_and_groups(), policies()], 0..40)
+    prop::collection::vec(
+        prop_oneof![4 => users_and_groups(), 4 => policies(), 2 => roles(), 1 => access_keys()],
+        0..40,
+    )
 }
 
 /// What comes of the commands that are not refused, on the account of the fixture.
@@ -157,6 +262,21 @@ fn check(state: &AccountState) {
     for group in state.live_groups() {
         check_attachments(state, &group.attachments);
     }
+    check_unique(state.roles.values().map(|it| it.name.as_str()));
+    assert!(state.roles.keys().all(|id| *id >= RoleId::MIN && *id < account.next_role_id));
+    for role in state.roles.values() {
+        check_attachments(state, &role.attachments);
+        assert!(role.boundary.is_none_or(|id| !id.is_custom() || state.policy(id).is_some()));
+        assert!(role.trust.valid().is_some() && role.session_duration_s <= 43_200);
+    }
+    let uids: BTreeSet<u64> = state.sub_accounts.values().map(|it| it.uid).collect();
+    assert_eq!(uids.len(), state.sub_accounts.len(), "no uid twice");
+    assert!(uids.iter().all(|uid| *uid < account.next_uid));
+    for key in state.access_keys.values() {
+        assert!(state.keys_of(key.holder).count() <= 2);
+        let user = state.sub_account(key.holder);
+        assert!(key.holder == OWNER.uin || user.is_some_and(|it| it.kind.is_principal()));
+    }
     for policy in state.live_policies() {
         assert!(state.default_version(policy.id).is_some());
         let count = state.versions_of(policy.id).count();
@@ -168,10 +288,20 @@ fn check(state: &AccountState) {
     }
 }
 
+/// The index names exactly the keys that are there.
+fn check_key_index(fixture: &Fixture) {
+    for id in (0..5).map(secret_id) {
+        let entry = fixture.globals.secret(id).unwrap();
+        assert_eq!(entry.is_some(), fixture.state.access_key(id).is_some());
+        assert!(entry.is_none_or(|it| it.owner_uin == OWNER.uin && it.secret_id == id));
+    }
+}
+
 /// The counters of an account.
-fn counters(state: &AccountState) -> (u64, u64) {
+fn counters(state: &AccountState) -> [u64; 4] {
     let account = state.account.as_ref().unwrap();
-    (account.next_policy_id.0, account.next_group_id.0)
+    let (policy, group) = (account.next_policy_id.0, account.next_group_id.0);
+    [policy, group, account.next_role_id.0, account.next_uid]
 }
 
 proptest! {
@@ -195,11 +325,13 @@ proptest! {
                 }
             }
             let after = counters(&fixture.state);
-            prop_assert!(before.0 <= after.0 && before.1 <= after.1);
+            prop_assert!(before.iter().zip(&after).all(|(before, after)| before <= after));
             check(&fixture.state);
+            check_key_index(&fixture);
         }
         let input = snapshot_input(&fixture.state, &fixture.presets, 1).unwrap();
-        prop_assert_eq!(input.principals.len(), fixture.state.sub_accounts.len() + 1);
+        let users_and_roles = fixture.state.sub_accounts.len() + fixture.state.roles.len();
+        prop_assert_eq!(input.principals.len(), users_and_roles + 1);
         prop_assert_eq!(input.policies.len(), fixture.state.live_policies().count());
     }
 

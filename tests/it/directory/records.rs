@@ -1,12 +1,13 @@
 //! Stored records: every value comes back, and nothing else is taken for one.
 
 use camgate::directory::{
-    Change, GlobalKey, GroupId, OperatorPreset, PolicyBody, PolicyId, Record, RecordKey,
+    Change, GlobalKey, GroupId, OperatorPreset, PolicyBody, PolicyId, Record, RecordKey, RoleId,
     UnixMillis, VersionNumber,
 };
 use camgate::store::record::{
-    self, DoneRequest, RecordProblem, Stored, encode_done_request, encode_next_uin,
-    encode_operator_digest, encode_operator_preset, encode_store_id,
+    self, DoneRequest, KeyUse, RecordProblem, Stored, encode_done_request, encode_key_use,
+    encode_keyring, encode_next_uin, encode_operator_digest, encode_operator_preset,
+    encode_store_id,
 };
 use camgate::store::{Entry, Mutation, Revision, key};
 use proptest::prelude::*;
@@ -67,13 +68,16 @@ fn keys_sort_as_numbers_do_and_read_back() {
         RecordKey::Policy(PolicyId(1_000_000)),
         RecordKey::Version(PolicyId(1_000_000), VersionNumber(u32::MAX)),
         RecordKey::App(1_400_000_001),
+        RecordKey::Role(RoleId::MIN),
+        RecordKey::AccessKey(super::secret_id(1)),
         RecordKey::Global(GlobalKey::Uin(5)),
         RecordKey::Global(GlobalKey::App(5)),
+        RecordKey::Global(GlobalKey::Secret(super::secret_id(1))),
     ];
     for (index, key) in keys.into_iter().enumerate() {
         let bytes = key::record_key(OWNER.uin, key);
         assert!(key::parse(&bytes).is_some(), "{key:?}");
-        assert_eq!(bytes.starts_with(b"a/"), index < 7);
+        assert_eq!(bytes.starts_with(b"a/"), index < 9);
     }
     let sub_account = |uin| key::record_key(OWNER.uin, RecordKey::SubAccount(uin));
     assert!(sub_account(9) < sub_account(10));
@@ -100,6 +104,12 @@ fn records_outside_of_accounts_come_back() {
     assert_eq!(stored, Stored::NextUin(100_000_000));
     let stored = record::decode(key::STORE_ID, &encode_store_id("ab")).unwrap();
     assert_eq!(stored, Stored::StoreId("ab".into()));
+    let stored = record::decode(key::KEYRING, &encode_keyring(&[1, 2])).unwrap();
+    assert_eq!(stored, Stored::Keyring(vec![1, 2]));
+    let (secret_id, last_used_at) = (super::secret_id(1), UnixMillis(5));
+    let key_use = KeyUse { secret_id, last_used_at };
+    let stored = record::decode(&key::key_use_key(secret_id), &encode_key_use(&key_use)).unwrap();
+    assert_eq!(stored, Stored::KeyUse(key_use));
     let done = DoneRequest { request_digest: [7; 32], done_at: UnixMillis(-1), answer: vec![1, 2] };
     let key = key::done_request_key(OWNER.uin, "请求/1");
     let stored = record::decode(&key, &encode_done_request(&done)).unwrap();
@@ -122,16 +132,46 @@ fn what_is_not_ours_is_an_error_that_names_the_key() {
     assert!(error.to_string().contains("s/00000000000100000002"), "{error}");
     // Field 1 is the format: a varint after the byte 0x08.
     let mut newer = value.clone();
-    assert_eq!(newer[..2], [8, 1]);
-    newer[1] = 2;
+    assert_eq!(newer[..2], [8, 2]);
+    newer[1] = 3;
     let problem = record::decode(&own, &newer).unwrap_err().problem;
-    assert_eq!(problem, RecordProblem::UnknownFormat(2));
+    assert_eq!(problem, RecordProblem::UnknownFormat(3));
     let problem = record::decode(&own, &[]).unwrap_err().problem;
     assert_eq!(problem, RecordProblem::UnknownFormat(0));
     let cut = record::decode(&own, &value[..value.len() - 1]).unwrap_err();
     assert!(matches!(cut.problem, RecordProblem::NotAMessage(_)));
     let problem = record::decode(b"zzz", &value).unwrap_err().problem;
     assert_eq!(problem, RecordProblem::UnknownKey);
+}
+
+#[test]
+fn records_of_the_first_format_are_still_read() {
+    let fixture = Fixture::new();
+    let mut entries = entries(&fixture);
+    for entry in &mut entries {
+        assert_eq!(entry.value[..2], [8, 2]);
+        entry.value[1] = 1;
+    }
+    // The head had neither of the new counters; whatever stands there is not read.
+    let loaded = record::load_account(OWNER.uin, &entries).unwrap();
+    let account = loaded.account.unwrap();
+    assert_eq!((account.next_role_id, account.next_uid), (RoleId::MIN, 1));
+}
+
+#[test]
+fn a_stored_trust_policy_that_cannot_be_read_loads_as_unreadable() {
+    let mut fixture = Fixture::new();
+    let id = fixture.role("deployer");
+    let Some(Record::Role(mut role)) = fixture.state.record(RecordKey::Role(id)) else {
+        panic!("the role is missing")
+    };
+    // An identity policy trusts nobody, because it names nobody.
+    std::sync::Arc::make_mut(&mut role).trust = PolicyBody::load_trust(ALLOW.as_bytes());
+    fixture.apply(&[Change::Put(Record::Role(role))]);
+    let loaded = record::load_account(OWNER.uin, &entries(&fixture)).unwrap();
+    let trust = &loaded.role(id).unwrap().trust;
+    assert!(trust.valid().is_none());
+    assert_eq!(trust.bytes(), ALLOW.as_bytes());
 }
 
 #[test]
