@@ -32,6 +32,7 @@ pub(crate) const FLOORS: &[Row] = &[
     row(1, "analysis", "what a policy set means: policy tests, coverage, diff", &["engine"]),
     row(2, "directory", "accounts and all they hold: state, and commands that change it", &[]),
     row(2, "store", "durable records with revisions, and their engines", &["directory"]),
+    row(2, "authn", "who is calling: signatures, secrets, sealed tokens, passwords", &[]),
     row(3, "node", "the running node: where floors 0 to 2 meet", &[]),
     row(4, "service", "protocols over the node; the only border to the wire's types", &[]),
     row(5, "cli", "the command line", &["config"]),

@@ -20,9 +20,13 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 /// Third-party crates that could be replaced, and the one file or folder that knows each. A crate
 /// without an owner may not be used yet.
 const OWNERS: &[(&str, Option<&str>)] = &[
+    ("argon2", Some("src/authn/password.rs")),
+    ("chacha20poly1305", Some("src/authn/vault/sealed.rs")),
     ("dashmap", Some("src/node/cells.rs")),
     ("etcd_client", None),
     ("glob", Some("src/store/policy_files.rs")),
+    ("hkdf", Some("src/authn/vault/keys.rs")),
+    ("rand", Some("src/authn/random.rs")),
     ("sled", Some("src/store/sled/")),
 ];
 
