@@ -141,6 +141,7 @@ fn request(
         now: case.at,
         session: session.to_vec(),
         registered_owner,
+        granted_by_owner: false,
         accepts_filter: case.accepts_filter,
     };
     Request::check(parts, snapshot.world().catalog()).map_err(|fault| fault.to_string())

@@ -126,6 +126,7 @@ impl Offline {
             now: Timestamp::now(),
             session: Vec::new(),
             registered_owner,
+            granted_by_owner: false,
             accepts_filter: request.accepts_filter,
         };
         let request = Request::check(parts, self.snapshot.world().catalog())

@@ -186,15 +186,21 @@ impl Case<'_> {
         Part { reason, allows: tally.allows, denies: tally.denies, errors: tally.errors }
     }
 
-    /// Whether the target belongs to another root account (rules D-08, D-14).
+    /// Whether the target belongs to another root account, which has granted nothing (rules D-08,
+    /// D-14, D-24).
     fn is_foreign(&self, target: Target<'_>) -> bool {
         let Target::Name(name) = target else { return false };
         let home = self.snapshot.owner();
-        // The registered owner is that of the resource asked about, never that of a list's apps.
-        let registered = match &self.request.parts().resource {
-            Resource::Name(_) => self.request.parts().registered_owner,
-            Resource::Star | Resource::Nothing => None,
+        // Registered owner and grant are those of the resource asked about, never of a list's apps.
+        let (registered, is_granted) = match &self.request.parts().resource {
+            Resource::Name(_) => {
+                (self.request.parts().registered_owner, self.request.parts().granted_by_owner)
+            }
+            Resource::Star | Resource::Nothing => (None, false),
         };
+        if is_granted {
+            return false;
+        }
         name.account().owner_uin(&home) != Some(home.uin)
             || registered.is_some_and(|owner| owner != home.uin)
     }

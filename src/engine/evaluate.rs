@@ -7,8 +7,9 @@ use super::facts::{Overlay, Target};
 use super::index::Entry;
 use crate::catalog::ActionId;
 use crate::lang::action::ActionName;
-use crate::lang::condition::{EvaluationError, Truth};
+use crate::lang::condition::{EvaluationError, Facts, Truth};
 use crate::lang::document::Effect;
+use crate::lang::valid::Statement;
 use crate::lang::variable::Variables;
 
 /// What a statement came to.
@@ -63,10 +64,19 @@ pub(super) fn evaluate(entry: &Entry<'_>, question: &Question<'_>) -> Verdict {
     if !resource_matches {
         return Verdict::OtherResource;
     }
+    test_conditions(statement, question.overlay, question.variables)
+}
+
+/// Tests the conditions of a statement whose other parts match.
+pub(super) fn test_conditions(
+    statement: &Statement,
+    facts: &impl Facts,
+    variables: &Variables,
+) -> Verdict {
     // rule C-02: keys and operators stand side by side, and all must hold
     let mut errors = Vec::new();
     for (place, condition) in statement.conditions().iter().enumerate() {
-        match condition.test(question.overlay, question.variables) {
+        match condition.test(facts, variables) {
             Truth::True => {}
             Truth::False => return Verdict::False(place),
             Truth::Error(error) => errors.push((place, error)),

@@ -23,6 +23,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod trust;
 mod words;
 mod world;
 
@@ -41,5 +42,6 @@ pub use search::{
 };
 pub use snapshot::AccountSnapshot;
 pub use trace::{Asked, NoTrace, Trace, Visit};
+pub use trust::{CallerKind, TrustCaller, TrustReason, TrustRequest, TrustVerdict, trusts};
 pub use words::summary;
 pub use world::World;

@@ -73,6 +73,9 @@ pub struct RequestParts {
     /// The uin of the root account in which the app that `resource` names is registered, when that
     /// is known from the app registry; none when it is no app, or registered nowhere (rule D-08).
     pub registered_owner: Option<u64>,
+    /// Whether the owner of the one resource that `resource` names has granted this request, as the
+    /// trust policy of a role does; lifts rule D-08 for it and nothing else (rule D-24).
+    pub granted_by_owner: bool,
     /// Whether the caller has declared that it applies the filters of list answers (rule F-03).
     pub accepts_filter: bool,
 }
@@ -151,11 +154,14 @@ impl Request {
     /// The same request of another principal.
     pub(super) fn set_principal(&mut self, uin: u64) {
         self.parts.principal = uin;
+        // What was granted was granted to the one who asked.
+        self.parts.granted_by_owner = false;
     }
 
     /// The same request about another resource of the principal's own account.
     pub(super) fn set_own_resource(&mut self, name: ResourceName) {
         self.parts.resource = Resource::Name(name);
         self.parts.registered_owner = None;
+        self.parts.granted_by_owner = false;
     }
 }

@@ -15,6 +15,7 @@ pub mod lint;
 pub mod number;
 pub mod parse;
 pub mod pattern;
+pub mod principal;
 pub mod resource;
 pub mod schema;
 #[cfg(test)]

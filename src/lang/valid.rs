@@ -3,6 +3,7 @@
 use super::action::ActionPattern;
 use super::condition::Condition;
 use super::document::{DocumentKind, Effect, PolicyDocument};
+use super::principal::TrustPrincipal;
 use super::resource::ResourcePattern;
 use super::variable::Owner;
 use super::vocabulary::Vocabulary;
@@ -34,6 +35,7 @@ pub struct Statement {
     pub(super) actions: Box<[ActionPattern]>,
     pub(super) resources: Box<[ResourcePattern]>,
     pub(super) conditions: Box<[Condition]>,
+    pub(super) principals: Box<[TrustPrincipal]>,
 }
 
 impl Statement {
@@ -59,6 +61,12 @@ impl Statement {
     #[must_use]
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
+    }
+
+    /// Whom it speaks of, one of whom the caller must be; none outside a trust policy.
+    #[must_use]
+    pub fn principals(&self) -> &[TrustPrincipal] {
+        &self.principals
     }
 }
 

@@ -191,6 +191,7 @@ impl Node {
             now: self.clock.now(),
             session,
             registered_owner,
+            granted_by_owner: false,
             accepts_filter,
         };
         Ok(Request::check(parts, &self.catalog)?)
@@ -207,6 +208,7 @@ impl Node {
             now: self.clock.now(),
             session: Vec::new(),
             registered_owner: None,
+            granted_by_owner: false,
             accepts_filter,
         };
         Request::check(parts, &self.catalog)?;

@@ -11,3 +11,4 @@ mod generate;
 mod histogram;
 mod laws;
 mod oracle;
+mod trust;

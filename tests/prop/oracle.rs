@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use camgate::engine::{
-    AccountSnapshot, Decision, Layer, NoTrace, Request, StatementResult, World, decide, explain,
-    reference,
+    AccountSnapshot, Decision, Layer, NoTrace, Reason, Request, StatementResult, World, decide,
+    explain, reference,
 };
 use camgate::lang::condition::Operator;
 
@@ -62,6 +62,7 @@ fn decide_equals_reference() {
             let request = request(&mut dice, world.catalog());
             let decision = pair(&account, &world, &snapshot, &request);
             histogram.decision(&decision);
+            count_grant(&snapshot, &request, &decision, &mut histogram);
             let explanation = explain(&snapshot, &request);
             assert_eq!(explanation.decision, decision);
             histogram.explanation(&explanation);
@@ -72,6 +73,32 @@ fn decide_equals_reference() {
     histogram.print();
     println!("{pairs} pairs, {:.0} pairs/s, {} operators", pairs as f64 / seconds, operators.len());
     assert_reached(&histogram, &operators);
+}
+
+/// Counts what a grant of the resource's owner changes, and that it changes nothing else.
+fn count_grant(
+    snapshot: &AccountSnapshot,
+    request: &Request,
+    decision: &Decision,
+    histogram: &mut Histogram,
+) {
+    let mut parts = request.parts().clone();
+    if !std::mem::take(&mut parts.granted_by_owner) {
+        return;
+    }
+    let ungranted = Request::check(parts, snapshot.world().catalog()).unwrap();
+    let ungranted = decide(snapshot, &ungranted, &mut NoTrace);
+    if ungranted.reason == Reason::ImplicitDeny(Layer::Resource) {
+        // rule D-24
+        let is_later = matches!(
+            decision.reason,
+            Reason::Root | Reason::Allow | Reason::ImplicitDeny(Layer::Boundary | Layer::Session)
+        );
+        assert!(is_later, "{}", decision.reason);
+        histogram.count(format!("grant lifts to {}", decision.outcome.as_str()));
+    } else {
+        assert_eq!(ungranted, *decision, "a grant changed more than rule D-08");
+    }
 }
 
 /// The way of the fuzz target: a world out of any bytes.
@@ -143,6 +170,8 @@ fn assert_reached(histogram: &Histogram, operators: &BTreeMap<String, [usize; 3]
         "note resource_action_on_star",
         "note operation_action_on_resource",
         "note unknown_action",
+        "grant lifts to ALLOW",
+        "grant lifts to DENY",
     ] {
         assert!(histogram.get(name) > 0, "never: {name}");
     }

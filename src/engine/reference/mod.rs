@@ -7,12 +7,14 @@
 
 mod condition;
 mod matching;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::condition::{Test, test};
 use self::matching::{action_matches, app_id_of, owner_of, resource_matches};
+pub use self::trust::trusts;
 use super::decision::{Decision, DecisionError, Determining, Filter, Layer, Outcome, Reason};
 use super::input::{AccountInput, PolicyBody, PolicyInput, PrincipalInput, PrincipalKind};
 use super::request::{Request, Resource};
@@ -251,12 +253,14 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Rules D-08, D-14.
+    /// Rules D-08, D-14, D-24.
     fn is_foreign(&self, resource: &str) -> bool {
         let home = &self.account.owner;
         let registered = self.request.parts().registered_owner;
         let named = matches!(self.request.parts().resource, Resource::Name(_));
+        let granted = named && self.request.parts().granted_by_owner;
         resource != "*"
+            && !granted
             && (owner_of(resource, home) != Some(home.uin)
                 || (named && registered.is_some_and(|owner| owner != home.uin)))
     }

@@ -7,6 +7,7 @@ mod explanations;
 mod lists;
 mod requests;
 mod snapshots;
+mod trust;
 
 use std::sync::{Arc, LazyLock};
 
@@ -51,6 +52,7 @@ struct Fixture {
     world: Arc<World>,
     session: Vec<PolicyInput>,
     registered_owner: Option<u64>,
+    granted_by_owner: bool,
     accepts_filter: bool,
     context: Context,
 }
@@ -83,6 +85,7 @@ impl Fixture {
             world: shipped(),
             session: Vec::new(),
             registered_owner: None,
+            granted_by_owner: false,
             accepts_filter: true,
             context: Context::new(),
         }
@@ -125,6 +128,7 @@ impl Fixture {
             now: "2026-01-31T08:00:00Z".parse().unwrap(),
             session: self.session.iter().map(compile).collect(),
             registered_owner: self.registered_owner,
+            granted_by_owner: self.granted_by_owner,
             accepts_filter: self.accepts_filter,
         };
         Request::check(parts, self.world.catalog())

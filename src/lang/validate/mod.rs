@@ -18,6 +18,7 @@ pub(super) use condition::{Family, GENERAL_KEYS};
 
 use super::findings::{Finding, Findings, excerpt, nearest};
 use super::parse::{StatementDraft, draft};
+use super::principal::TrustPrincipal;
 use super::resource::ResourcePattern;
 use super::valid::{Scope, Statement, ValidPolicy};
 
@@ -88,6 +89,7 @@ pub(super) struct CheckedStatement {
     pub(super) actions: Vec<Spanned<ActionPattern>>,
     pub(super) resources: Vec<Spanned<ResourcePattern>>,
     pub(super) conditions: Vec<CheckedCondition>,
+    pub(super) principals: Vec<TrustPrincipal>,
     /// Whether every part of every text was fine; of others, only what is here is known.
     pub(super) whole: bool,
 }
@@ -107,6 +109,7 @@ impl CheckedStatement {
             actions: self.actions.iter().map(|action| action.value.clone()).collect(),
             resources: self.resources.iter().map(|resource| resource.value.clone()).collect(),
             conditions: self.conditions.iter().map(|checked| checked.condition.clone()).collect(),
+            principals: self.principals.iter().cloned().collect(),
         })
     }
 }
@@ -133,12 +136,12 @@ fn check_statement(
         .iter()
         .filter_map(|condition| condition::check(condition, findings))
         .collect();
-    if let Some(principal) = &draft.principal {
-        principal::check(principal, findings);
-    }
+    let principals =
+        draft.principal.as_ref().map_or_else(Vec::new, |it| principal::check(it, findings));
     let whole = draft.whole && findings.errors() == before;
     let effect = draft.effect.clone();
-    CheckedStatement { index: draft.index, effect, actions, resources, conditions, whole }
+    let index = draft.index;
+    CheckedStatement { index, effect, actions, resources, conditions, principals, whole }
 }
 
 /// What input methods make of `:`; names are full of it.

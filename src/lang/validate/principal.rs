@@ -2,58 +2,48 @@
 
 use super::{ErrorCode, Findings, Spanned, text_error};
 use crate::lang::document::PrincipalText;
-use crate::lang::resource::{Account, ResourceName};
+use crate::lang::principal::{TrustPrincipal, cam_resource};
 
-const ANYONE: &str = "qcs::cam::anyone:anyone";
-
-/// Checks every name of a principal.
-pub(super) fn check(principal: &Spanned<PrincipalText>, findings: &mut Findings) {
-    let PrincipalText::Listed(names) = &principal.value else { return };
+/// Checks every name of a principal, and gives those that are fine.
+pub(super) fn check(
+    principal: &Spanned<PrincipalText>,
+    findings: &mut Findings,
+) -> Vec<TrustPrincipal> {
+    let PrincipalText::Listed(names) = &principal.value else {
+        return vec![TrustPrincipal::Anyone];
+    };
+    let mut checked = Vec::new();
     for (kind, name) in names {
-        let (code, fine, expected) = match kind.value.as_str() {
+        let elsewhere = |is_fine: bool| is_fine.then_some(TrustPrincipal::Elsewhere);
+        let (code, read, expected) = match kind.value.as_str() {
             "qcs" => (
                 ErrorCode::PrincipalQcsError,
-                name.value == ANYONE || cam_resource(&name.value).is_some_and(is_identity),
+                TrustPrincipal::parse_qcs(&name.value),
                 "`qcs::cam::uin/<owner>:root`, `…:uin/<sub-account>`, `…:groupid/<id>` or a role",
             ),
             "service" => (
                 ErrorCode::PrincipalError,
-                is_service_name(&name.value),
+                elsewhere(is_service_name(&name.value)),
                 "a service's domain name, e.g. `cls.cloud.tencent.com`",
             ),
             _ => (
                 ErrorCode::PrincipalError,
-                cam_resource(&name.value).is_some_and(is_provider),
+                elsewhere(cam_resource(&name.value).is_some_and(|(_, it)| is_provider(&it))),
                 "`qcs::cam::uin/<owner>:oidc-provider/<name>` or `…:saml-provider/<name>`",
             ),
         };
-        if !fine {
-            let finding = text_error(code, name, "principal", "is not of a known form");
-            findings.push(finding.expected(expected));
+        match read {
+            Some(principal) => checked.push(principal),
+            None => {
+                let finding = text_error(code, name, "principal", "is not of a known form");
+                findings.push(finding.expected(expected));
+            }
         }
     }
+    checked
 }
 
-/// The last segment of `qcs::cam::uin/<owner>:…`.
-fn cam_resource(text: &str) -> Option<String> {
-    let name = ResourceName::parse(text).ok()?;
-    let owned = matches!(name.account(), Account::Uin(_));
-    (name.service() == "cam" && name.region().is_empty() && owned)
-        .then(|| name.resource().to_owned())
-}
-
-fn is_identity(resource: String) -> bool {
-    match resource.split_once('/') {
-        Some(("uin" | "groupid" | "role", id)) => {
-            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())
-        }
-        Some(("roleName", name)) => !name.is_empty() && !name.contains('*'),
-        Some(_) => false,
-        None => resource == "root",
-    }
-}
-
-fn is_provider(resource: String) -> bool {
+fn is_provider(resource: &str) -> bool {
     matches!(
         resource.split_once('/'),
         Some(("oidc-provider" | "saml-provider", name)) if !name.is_empty() && !name.contains('*')

@@ -10,6 +10,7 @@ mod policy;
 mod request;
 mod world;
 
+pub use condition::context;
 pub use dice::Dice;
 pub use policy::{Text, statement};
 pub use request::request;

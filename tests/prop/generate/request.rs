@@ -79,6 +79,7 @@ pub fn request(dice: &mut Dice<'_>, catalog: &Catalog) -> Request {
         now: dice.pick(&["2026-01-31T08:00:00Z", "2026-02-01T00:00:00Z"]).parse().unwrap(),
         session,
         registered_owner: dice.chance(5).then_some(99_999_999),
+        granted_by_owner: dice.chance(30),
         accepts_filter: dice.chance(50),
     };
     Request::check(parts, catalog).unwrap()
