@@ -2,6 +2,8 @@
 //!
 //! A deny is no error. It must never carry a stored value or a secret.
 
+use crate::authn::vault::VaultError;
+use crate::authn::vault::keyring::KeyringError;
 use crate::catalog::CatalogError;
 use crate::directory::folder::PlanError;
 use crate::directory::{DirectoryError, ExecuteAllError};
@@ -174,6 +176,15 @@ pub enum NodeError {
     /// The store refused or failed.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// There is no master key.
+    #[error("this server has no master key, so it has no secrets: start it with one")]
+    NoMasterKey,
+    /// The keyring of the store does not open.
+    #[error("{0}")]
+    Keyring(#[from] KeyringError),
+    /// Something was not sealed, or does not open.
+    #[error("{0}")]
+    Vault(#[from] VaultError),
     /// A catalog file was refused.
     #[error("{0}")]
     Catalog(#[from] CatalogError),

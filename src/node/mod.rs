@@ -12,6 +12,7 @@ mod error;
 mod health;
 mod index;
 mod kept;
+mod keys;
 mod load;
 mod presets;
 mod preview;
@@ -22,6 +23,7 @@ mod search;
 mod settings;
 mod simulate;
 mod token;
+mod vault;
 mod view;
 mod watch;
 mod write;
@@ -35,6 +37,7 @@ use tokio::sync::{Mutex, watch as watch_channel};
 pub use clock::{Clock, SystemClock};
 pub use error::NodeError;
 pub use health::Readiness;
+pub use keys::SigningKey;
 pub use presets::{PolicyFiles, Shared};
 pub use preview::{CaseChange, PREVIEW_REQUESTS_MAX, preview};
 pub use query::{Answer, BatchQuery, CheckQuery, Explained};
@@ -51,6 +54,7 @@ pub(crate) use error::shorten;
 pub(crate) use requests::REQUEST_ID_BYTES_MAX;
 pub(crate) use token::hash_digits;
 
+use crate::authn::vault::Vault;
 use crate::catalog::Catalog;
 use crate::store::{Revision, Store};
 use cells::Cells;
@@ -66,6 +70,8 @@ pub struct Node {
     clock: Arc<dyn Clock>,
     settings: NodeSettings,
     tokens: Tokens,
+    /// What seals secrets; none without a master key.
+    vault: Option<Vault>,
     cells: Cells,
     index: GlobalIndex,
     /// Presets and general policies, compiled.
@@ -92,7 +98,8 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::Store`] when the store cannot be read, [`NodeError::Record`] when the presets
-    /// in it cannot. Faults of the operator's files only make the node not ready.
+    /// in it cannot, [`NodeError::NoMasterKey`] or [`NodeError::Keyring`] when its secrets cannot.
+    /// Faults of the operator's files only make the node not ready.
     pub async fn start(
         store: Arc<dyn Store>,
         catalog: Arc<Catalog>,
@@ -101,6 +108,7 @@ impl Node {
         settings: NodeSettings,
     ) -> Result<Arc<Self>, NodeError> {
         let tokens = Tokens::new(&load::store_id(&*store).await?);
+        let vault = vault::open(&*store, settings.master_key.as_ref()).await?;
         // The watch first: what changes while the presets are read is then applied again.
         let head = store.head().await?;
         let watch = store.watch(head).await?;
@@ -122,6 +130,7 @@ impl Node {
             clock,
             settings,
             tokens,
+            vault,
         });
         tokio::spawn(applier::run(Arc::clone(&node), watch));
         if let Some(files) = files {

@@ -17,7 +17,7 @@ use crate::store::{Entry, Mutation, Revision};
 pub(super) const FIRST_ALLOTTED_UIN: u64 = 100_000_000_001;
 
 pub(super) use key::{account_prefix, done_request_key as request_key, global_key, head_key};
-pub(super) use record::{encode, encode_next_uin, encode_store_id, mutation};
+pub(super) use record::{encode, encode_keyring, encode_next_uin, encode_store_id, mutation};
 
 /// Whose a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,10 @@ pub(super) fn record_key(stored: &[u8]) -> Option<RecordKey> {
 
 pub(super) fn store_id_key() -> Vec<u8> {
     key::STORE_ID.to_vec()
+}
+
+pub(super) fn keyring_key() -> Vec<u8> {
+    key::KEYRING.to_vec()
 }
 
 pub(super) fn next_uin_key() -> Vec<u8> {
@@ -148,6 +152,13 @@ pub(super) fn decode_next_uin(entry: &Entry) -> Result<u64, NodeError> {
         return Err(unexpected(entry));
     };
     Ok(next)
+}
+
+pub(super) fn decode_keyring(entry: &Entry) -> Result<Vec<u8>, NodeError> {
+    let Stored::Keyring(content) = record::decode(&entry.key, &entry.value)? else {
+        return Err(unexpected(entry));
+    };
+    Ok(content)
 }
 
 pub(super) fn decode_store_id(entry: &Entry) -> Result<String, NodeError> {

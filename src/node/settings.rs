@@ -1,5 +1,6 @@
 //! The numbers a node runs with. Names carry their units.
 
+use crate::authn::vault::master_key::MasterKey;
 use crate::directory::Quotas;
 
 /// How a node behaves. The defaults suit production.
@@ -23,6 +24,8 @@ pub struct NodeSettings {
     pub bookmark_interval_ms: u64,
     /// How often the operator's policy files are looked at.
     pub policies_poll_ms: u64,
+    /// What the secrets of the store are sealed under; without it there are no secrets.
+    pub master_key: Option<MasterKey>,
     /// How many of everything an account may have.
     pub quotas: Quotas,
 }
@@ -39,6 +42,7 @@ impl Default for NodeSettings {
             watch_retry_ms: 200,
             bookmark_interval_ms: 1_000,
             policies_poll_ms: 1_000,
+            master_key: None,
             quotas: Quotas::default(),
         }
     }

@@ -229,7 +229,9 @@ impl Node {
         Ok(Some(Written { answer, revision: entry.revision }))
     }
 
-    fn now(&self) -> UnixMillis {
+    /// Now, as stored times are.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
         UnixMillis(self.clock.now().as_millisecond())
     }
 

@@ -161,6 +161,10 @@ impl From<NodeError> for ApiError {
             NodeError::Record { .. } => {
                 Self::new(Code::DataLoss, "RECORD_UNREADABLE", message).hidden()
             }
+            NodeError::NoMasterKey => Self::new(Code::FailedPrecondition, "NO_MASTER_KEY", message),
+            NodeError::Keyring(_) | NodeError::Vault(_) => {
+                Self::new(Code::DataLoss, "SECRETS_UNREADABLE", message).hidden()
+            }
             NodeError::Catalog(_) | NodeError::Internal(_) => {
                 Self::new(Code::Internal, "InternalError", message).hidden()
             }

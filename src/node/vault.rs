@@ -1,0 +1,52 @@
+//! The node's vault: what seals secrets and tokens, opened with the master key at the start.
+//!
+//! A store that has a keyring does not start without the master key it is wrapped under; a store
+//! without one starts either way, and then has no secrets. It must never replace a keyring.
+
+use super::error::NodeError;
+use super::{Node, records};
+use crate::authn::vault::master_key::MasterKey;
+use crate::authn::vault::{Vault, keyring};
+use crate::store::{Commit, Store, StoreError};
+
+/// Opens the store's vault; makes its keyring on first use.
+///
+/// # Errors
+/// [`NodeError::NoMasterKey`] when the store has a keyring and no key is given, or
+/// [`NodeError::Keyring`].
+pub(super) async fn open(
+    store: &dyn Store,
+    master_key: Option<&MasterKey>,
+) -> Result<Option<Vault>, NodeError> {
+    let key = records::keyring_key();
+    loop {
+        let (entry, _) = store.read(&key).await?;
+        match (entry, master_key) {
+            (Some(entry), Some(master)) => {
+                return Ok(Some(keyring::open(&records::decode_keyring(&entry)?, master)?));
+            }
+            (Some(_), None) => return Err(NodeError::NoMasterKey),
+            (None, None) => return Ok(None),
+            (None, Some(master)) => {
+                let (content, _) = keyring::create(master)?;
+                let value = records::encode_keyring(&content);
+                let commit = Commit::new().require_absent(key.clone()).put(key.clone(), value);
+                match store.commit(commit).await {
+                    // Another node may have been first: its keyring counts.
+                    Ok(_) | Err(StoreError::Conflict { .. }) => {}
+                    Err(other) => return Err(other.into()),
+                }
+            }
+        }
+    }
+}
+
+impl Node {
+    /// What seals and opens secrets.
+    ///
+    /// # Errors
+    /// [`NodeError::NoMasterKey`] when the node was started without one.
+    pub fn vault(&self) -> Result<&Vault, NodeError> {
+        self.vault.as_ref().ok_or(NodeError::NoMasterKey)
+    }
+}
