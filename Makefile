@@ -13,7 +13,7 @@ CRASH_ROUNDS_CI := 20
 CRASH_ROUNDS_SOAK := 500
 # Random pairs of policies and requests that `make soak` decides twice.
 PAIRS_SOAK := 5000000
-FUZZ_TARGETS := parse pattern decide_vs_reference wire_roundtrip tc3
+FUZZ_TARGETS := parse pattern decide_vs_reference wire_roundtrip tc3 cam_request
 # What a target begins with, beside what it has found itself in fuzz/corpus.
 SEEDS_parse := ../tests/documents/good ../tests/documents/bad
 SEEDS_tc3 := seeds/tc3

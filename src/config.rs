@@ -16,6 +16,8 @@ use figment::value::Value;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Quotas;
+use crate::service::ApiSettings;
+use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
 
 /// Longest configuration file, in bytes: thousands of times the longest sensible one.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
@@ -57,6 +59,10 @@ pub enum LogFormat {
 pub struct Settings {
     /// Where the server listens for gRPC; always a loopback address.
     pub grpc: SocketAddr,
+    /// Where the server listens for HTTP; always a loopback address.
+    pub http: SocketAddr,
+    /// How the CAM API behaves: the keys of `[api]`.
+    pub api: ApiSettings,
     /// Where records are kept.
     pub store: StoreChoice,
     /// Path patterns of the operator's own preset policies.
@@ -91,6 +97,8 @@ pub type Flag = (&'static str, Value);
 #[serde(deny_unknown_fields)]
 struct Raw {
     grpc: String,
+    http: String,
+    api: RawApi,
     store: String,
     policies: Vec<String>,
     catalog: Vec<PathBuf>,
@@ -133,10 +141,30 @@ struct RawLog {
     format: LogFormat,
 }
 
+/// What is absent has its default, which the trial mode changes.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawApi {
+    requests_per_second: Option<u32>,
+    sts_requests_per_second: Option<u32>,
+}
+
+impl RawApi {
+    fn settings(&self, dev: bool) -> ApiSettings {
+        let usual = |rate: u32| if dev { 0 } else { rate };
+        ApiSettings {
+            requests_per_second: self.requests_per_second.unwrap_or(usual(CAM_PER_SECOND)),
+            sts_requests_per_second: self.sts_requests_per_second.unwrap_or(usual(STS_PER_SECOND)),
+        }
+    }
+}
+
 impl Default for Raw {
     fn default() -> Self {
         Self {
             grpc: "127.0.0.1:7401".into(),
+            http: "127.0.0.1:7400".into(),
+            api: RawApi::default(),
             store: "sled:camgate-data".into(),
             policies: Vec::new(),
             catalog: Vec::new(),
@@ -198,20 +226,8 @@ impl Settings {
     }
 
     fn check(raw: Raw, ignored: Vec<String>) -> Result<Self, InvalidSettings> {
-        let grpc: SocketAddr = raw.grpc.parse().map_err(|_| {
-            InvalidSettings(format!(
-                "`grpc` is `{}`, expected an address and a port such as `127.0.0.1:7401`",
-                raw.grpc
-            ))
-        })?;
-        if !grpc.ip().is_loopback() {
-            return Err(InvalidSettings(format!(
-                "`grpc` is `{grpc}`, which other machines can reach; expected a loopback address \
-                 such as `127.0.0.1:{}`, because this version has neither TLS nor authentication \
-                 of callers",
-                grpc.port()
-            )));
-        }
+        let grpc = listen_address("grpc", &raw.grpc, 7401)?;
+        let http = listen_address("http", &raw.http, 7400)?;
         let mut quotas = Quotas::default();
         for (key, value) in raw.quotas {
             if !set_quota(&mut quotas, &key, value) {
@@ -220,6 +236,8 @@ impl Settings {
         }
         Ok(Self {
             grpc,
+            http,
+            api: raw.api.settings(raw.dev),
             store: parse_store(&raw.store)?,
             policies: raw.policies,
             catalogs: raw.catalog,
@@ -237,8 +255,8 @@ impl Settings {
     pub fn summary(&self) -> String {
         let catalogs: Vec<_> = self.catalogs.iter().map(|path| path.display()).collect();
         format!(
-            "grpc={} store={} policies={:?} catalog={catalogs:?} dev={} log.filter={:?}",
-            self.grpc, self.store, self.policies, self.dev, self.log_filter
+            "grpc={} http={} store={} policies={:?} catalog={catalogs:?} dev={} log.filter={:?}",
+            self.grpc, self.http, self.store, self.policies, self.dev, self.log_filter
         )
     }
 }
@@ -252,6 +270,23 @@ fn read_file(path: &Path) -> Result<String, InvalidSettings> {
         return Err(refuse(format!("it has {size} bytes, at most {CONFIG_BYTES_MAX} are read")));
     }
     std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))
+}
+
+/// An address to listen on, which only this machine can reach.
+fn listen_address(key: &str, text: &str, port: u16) -> Result<SocketAddr, InvalidSettings> {
+    let address: SocketAddr = text.parse().map_err(|_| {
+        InvalidSettings(format!(
+            "`{key}` is `{text}`, expected an address and a port such as `127.0.0.1:{port}`"
+        ))
+    })?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err(InvalidSettings(format!(
+        "`{key}` is `{address}`, which other machines can reach; expected a loopback address such \
+         as `127.0.0.1:{}`, because this version has neither TLS nor authentication of all callers",
+        address.port()
+    )))
 }
 
 fn parse_store(text: &str) -> Result<StoreChoice, InvalidSettings> {
@@ -271,7 +306,7 @@ fn environment_value(key: &str, text: &str) -> Value {
             Some(text.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
         }
         "dev" => text.parse::<bool>().ok().map(Value::from),
-        _ if key == "account" || key.starts_with("quotas.") => {
+        _ if key == "account" || key.starts_with("quotas.") || key.starts_with("api.") => {
             text.parse::<u64>().ok().map(Value::from)
         }
         _ => None,
@@ -386,6 +421,8 @@ mod tests {
             ("grpc = \"0.0.0.0:7401\"", "neither TLS nor authentication"),
             ("grpc = \"[::]:7401\"", "other machines can reach"),
             ("grpc = \"here\"", "expected an address and a port"),
+            ("http = \"0.0.0.0:7400\"", "`http` is `0.0.0.0:7400`, which other machines"),
+            ("[api]\nrequests_per_second = -1", "requests_per_second"),
             ("store = \"sled:\"", "expected `sled:DIR` or `memory`"),
             ("store = \"etcd:x\"", "expected `sled:DIR` or `memory`"),
             ("dev = 3", "dev"),

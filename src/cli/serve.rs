@@ -17,7 +17,7 @@ use super::client::Client;
 use super::files::load_catalog;
 use crate::config::{Flag, LogFormat, Settings, StoreChoice};
 use crate::node::{Node, NodeSettings, PolicyFiles, SystemClock};
-use crate::service::{GrpcServer, proto};
+use crate::service::{GrpcServer, HttpServer, proto};
 use crate::store::{MemoryStore, SledStore, Store};
 
 /// Longest time that requests under way are waited for at the end.
@@ -38,6 +38,9 @@ pub struct Serve {
     /// Where to listen for gRPC [default: 127.0.0.1:7401]; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     pub grpc: Option<String>,
+    /// Where to listen for HTTP, the CAM API [default: 127.0.0.1:7400]; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<String>,
     /// Where records are kept: `sled:DIR` or `memory` [default: sled:camgate-data]
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
@@ -58,6 +61,7 @@ impl Serve {
     pub fn flags(&self) -> Vec<Flag> {
         let mut flags: Vec<Flag> = Vec::new();
         flags.extend(self.grpc.clone().map(|grpc| ("grpc", Value::from(grpc))));
+        flags.extend(self.http.clone().map(|http| ("http", Value::from(http))));
         flags.extend(self.store.clone().map(|store| ("store", Value::from(store))));
         if !self.policies.is_empty() {
             flags.push(("policies", Value::from(self.policies.clone())));
@@ -117,28 +121,40 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
     for name in &settings.ignored {
         tracing::warn!("`{name}` is set, and this version has no keys yet: it is not read");
     }
+    let http = HttpServer::bind(Arc::clone(&node), settings.http, settings.api).await;
+    let http = http.map_err(|error| cannot(&error))?;
     let server = GrpcServer::bind(node, settings.grpc).await.map_err(|error| cannot(&error))?;
-    let address = server.address();
+    let addresses = Addresses { grpc: server.address(), http: http.address() };
     // One after the other would never announce: serving ends with the program.
-    let serving =
-        async { server.serve(wait_for_signal(), DRAIN).await.map_err(|error| cannot(&error)) };
-    tokio::try_join!(serving, announce(settings, address, err))?;
+    let serving = async {
+        server.serve_with(http, wait_for_signal(), DRAIN).await.map_err(|error| cannot(&error))
+    };
+    tokio::try_join!(serving, announce(settings, addresses, err))?;
     Ok(ExitStatus::Fine)
+}
+
+/// Where the server listens.
+#[derive(Debug, Clone, Copy)]
+struct Addresses {
+    grpc: SocketAddr,
+    http: SocketAddr,
 }
 
 /// Says where the server is and what it is like, and prepares a trial.
 async fn announce(
     settings: &Settings,
-    address: SocketAddr,
+    addresses: Addresses,
     err: &mut dyn Write,
 ) -> Result<(), CliError> {
-    writeln!(err, "camgate listens on {address} (gRPC), store {}", settings.store)?;
+    let Addresses { grpc, http } = addresses;
+    writeln!(err, "camgate listens on {grpc} (gRPC), store {}", settings.store)?;
+    writeln!(err, "the CAM API is served on http://{http}, to callers that sign")?;
     writeln!(
         err,
-        "callers are not authenticated: whoever reaches this address may ask and administer"
+        "gRPC callers are not authenticated: whoever reaches {grpc} may ask and administer"
     )?;
     if settings.dev {
-        prepare_trial(settings, &address.to_string(), err).await?;
+        prepare_trial(settings, &grpc.to_string(), err).await?;
     }
     writeln!(err, "ready")?;
     Ok(err.flush()?)

@@ -1,4 +1,4 @@
-//! The protocols over the node (floor 4): gRPC, with health and reflection.
+//! The protocols over the node (floor 4): gRPC with health and reflection, HTTP with the CAM API.
 //!
 //! Assembles the services, says when they are ready, and drains them. It must never decide anything
 //! and never hold state of its own.
@@ -7,6 +7,8 @@ mod administration;
 mod authorization;
 pub mod cam;
 mod codec;
+mod commands;
+mod http;
 mod page;
 pub mod proto;
 mod rpc;
@@ -30,6 +32,8 @@ use tracing::{info, warn};
 
 pub use administration::Administration;
 pub use authorization::Authorization;
+pub use cam::ApiSettings;
+pub use http::HttpServer;
 pub use status::{ApiError, ERROR_DOMAIN};
 pub use watch::Watching;
 
@@ -63,6 +67,9 @@ pub enum ServeError {
     /// The descriptors of the API are damaged.
     #[error("reflection cannot be offered: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The description of the CAM API is damaged.
+    #[error("the CAM API cannot be offered: {0}")]
+    Description(#[from] cam::description::DescriptionError),
     /// The transport failed.
     #[error("the gRPC server failed: {0}")]
     Transport(#[from] tonic::transport::Error),
@@ -95,11 +102,60 @@ impl GrpcServer {
     }
 
     /// Serves until `stop` is done, then drains: health says NOT_SERVING, watches end, what is
-    /// under way is finished for at most `drain`.
+    /// under way is finished for at most `drain`. Then the node ends.
     ///
     /// # Errors
     /// [`ServeError::Reflection`] or [`ServeError::Transport`].
     pub async fn serve(
+        self,
+        stop: impl Future<Output = ()> + Send,
+        drain: Duration,
+    ) -> Result<(), ServeError> {
+        let node = Arc::clone(&self.node);
+        let result = self.run(stop, drain).await;
+        node.end();
+        result
+    }
+
+    /// Serves this and the HTTP port until `stop` is done, and drains both together. Then the node
+    /// ends: not before, because writes under way on either port wait for it.
+    ///
+    /// # Errors
+    /// As [`GrpcServer::serve`].
+    pub async fn serve_with(
+        self,
+        http: HttpServer,
+        stop: impl Future<Output = ()> + Send,
+        drain: Duration,
+    ) -> Result<(), ServeError> {
+        let node = Arc::clone(&self.node);
+        let (stopping, is_stopping) = watch_channel::channel(false);
+        let until = |mut is_stopping: watch_channel::Receiver<bool>| async move {
+            // An error means that the sender is gone, which is the end too.
+            let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+        };
+        let grpc = async {
+            let result = self.run(until(is_stopping.clone()), drain).await;
+            // When one port fails, the other does not go on alone.
+            stopping.send_replace(true);
+            result
+        };
+        let stop = async {
+            stop.await;
+            stopping.send_replace(true);
+        };
+        let http = http.serve(until(is_stopping.clone()), drain);
+        let both = async { tokio::join!(grpc, http).0 };
+        tokio::pin!(both);
+        let result = tokio::select! {
+            result = &mut both => result,
+            () = stop => both.await,
+        };
+        node.end();
+        result
+    }
+
+    async fn run(
         self,
         stop: impl Future<Output = ()> + Send,
         drain: Duration,
@@ -156,7 +212,6 @@ impl GrpcServer {
             }
         };
         follow.abort();
-        node.end();
         Ok(result?)
     }
 }

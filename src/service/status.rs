@@ -29,6 +29,7 @@ use crate::directory::folder::PlanError;
 use crate::directory::{DirectoryError, ErrorKind, ExecuteAllError};
 use crate::lang::diagnostic::{Diagnostic, Severity};
 use crate::node::NodeError;
+use crate::service::cam::error::CamError;
 use crate::store::StoreError;
 
 /// The domain of our machine-readable reasons.
@@ -238,6 +239,30 @@ impl From<ApiError> for Status {
             details.add_bad_request_violation(field, description);
         }
         Self::with_error_details(code, message, details)
+    }
+}
+
+/// The CAM error of a node's error: its CAM code where it has one, else what CAM has for the same.
+pub(super) fn cam(error: NodeError) -> CamError {
+    let ApiError { code, message, reason, .. } = ApiError::from(error);
+    CamError::new(cam_code(code, reason), message)
+}
+
+fn cam_code(code: Code, reason: &'static str) -> &'static str {
+    // CAM's codes have small letters, our own reasons have none.
+    if reason.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return reason;
+    }
+    match reason {
+        "BAD_FIELD" | "BAD_REQUEST" | "BAD_ENCODING" => "InvalidParameter",
+        "OVER_LIMIT" => "InvalidParameterValue",
+        "COMMIT_TOO_LARGE" => "LimitExceeded",
+        "CHANGED" | "CONTENDED" => "ResourceUnavailable",
+        "NOT_YET" | "NOT_VISIBLE" | "STOPPING" | "STORE_UNAVAILABLE" => "ServiceUnavailable",
+        _ if code == Code::InvalidArgument => "InvalidParameter",
+        _ if code == Code::NotFound => "ResourceNotFound",
+        _ if code == Code::FailedPrecondition => "FailedOperation",
+        _ => "InternalError",
     }
 }
 

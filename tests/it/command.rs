@@ -61,7 +61,7 @@ pub(crate) struct Served {
 impl Served {
     /// Starts a server and waits until it says that it is ready.
     pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut all = vec!["serve", "--grpc", "127.0.0.1:0"];
+        let mut all = vec!["serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"];
         all.extend(args);
         let mut child = command(folder, &all).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prost::Message;
 
-use super::{Administration, Look, Write, after};
+use super::{Administration, Look, Write};
 use crate::directory::folder::{
     FOLDER_BYTES_MAX, FOLDER_FILES_MAX, Folder, FolderFault, Plan, PlanOptions, PlanStep, Widening,
 };
 use crate::directory::{AccountState, Change, execute_all};
 use crate::engine::Outcome;
 use crate::node::{CaseChange, JobInput, NodeError, Prepared, WriteJob, WriteOptions, preview};
+use crate::service::commands::after;
 use crate::service::proto;
 use crate::service::wire;
 use crate::service::wire::request::{self, at_most};

@@ -17,12 +17,13 @@ use std::sync::Arc;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
+use super::commands::execute_commands;
 use super::proto;
 use super::proto::administration_service_server::AdministrationService;
 use super::rpc::call;
 use super::wire;
 use super::wire::request;
-use crate::directory::{AccountState, Change, Command, CommandResult, GlobalKey, Presets, execute};
+use crate::directory::{AccountState, Command, CommandResult, GlobalKey, Presets};
 use crate::node::{AccountView, JobInput, Node, NodeError, Prepared, WriteJob};
 use crate::store::Revision;
 
@@ -121,8 +122,7 @@ impl Administration {
     ) -> Result<R, NodeError> {
         let is_trial = write.is_trial();
         let run = |input: &JobInput<'_>| {
-            let executed = execute(input.state, &command(input.allotted_uin), &input.env)?;
-            let state = after(input.state, &executed.changes);
+            let (executed, state) = execute_commands(input, &[command(input.allotted_uin)])?;
             let made = Made {
                 state: &state,
                 presets: input.env.presets,
@@ -161,12 +161,6 @@ impl Administration {
         }
         Ok(response)
     }
-}
-
-fn after(state: &AccountState, changes: &[Change]) -> AccountState {
-    let mut state = state.clone();
-    changes.iter().for_each(|change| state.apply(change));
-    state
 }
 
 /// The thing that a command has just made or changed.

@@ -89,6 +89,9 @@ pub struct Field {
     /// The accepted texts; any when empty.
     #[serde(default)]
     pub values: Vec<String>,
+    /// The code for a number or text that is not accepted, where it is not the usual one.
+    #[serde(default)]
+    pub error: Option<String>,
 }
 
 /// The type of a value.

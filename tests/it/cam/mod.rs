@@ -1,3 +1,110 @@
-//! The CAM API 3.0 and STS over HTTP.
+//! The CAM API 3.0 and STS over HTTP, in process.
 
+pub(crate) mod client;
 mod description;
+mod rights;
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camgate::authn::secret::{SecretKey, generate_key_id};
+use camgate::authn::vault::master_key::MasterKey;
+use camgate::catalog::Catalog;
+use camgate::directory::{AccountState, Command, CreateAccessKey, SealedSecret, SecretId, execute};
+use camgate::node::{JobInput, Node, NodeSettings, Prepared, SystemClock, WriteJob, WriteOptions};
+use camgate::service::proto as pb;
+use camgate::service::proto::administration_service_client::AdministrationServiceClient;
+use camgate::service::proto::authorization_service_client::AuthorizationServiceClient;
+use camgate::service::{ApiSettings, GrpcServer, HttpServer};
+use camgate::store::{MemoryStore, Store};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::Channel;
+
+use client::{Client, Credential};
+
+pub(crate) const ROOT: u64 = 12_345_678;
+/// Another account.
+pub(crate) const OTHER: u64 = 87_654_321;
+
+/// A running server with an account, and a client that signs with its root's key.
+pub(crate) struct CamServer {
+    pub(crate) node: Arc<Node>,
+    pub(crate) root: Client,
+    pub(crate) authz: AuthorizationServiceClient<Channel>,
+    pub(crate) admin: AdministrationServiceClient<Channel>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl CamServer {
+    pub(crate) async fn start() -> Self {
+        let unlimited = ApiSettings { requests_per_second: 0, sts_requests_per_second: 0 };
+        Self::start_with(Arc::new(MemoryStore::new()), unlimited).await
+    }
+
+    pub(crate) async fn start_with(store: Arc<dyn Store>, api: ApiSettings) -> Self {
+        let catalog = Arc::new(Catalog::builtin().clone());
+        let settings = NodeSettings {
+            master_key: Some(MasterKey::generate().unwrap()),
+            ..NodeSettings::default()
+        };
+        let node =
+            Node::start(store, catalog, Arc::new(SystemClock), None, settings).await.unwrap();
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let grpc = GrpcServer::bind(Arc::clone(&node), loopback).await.unwrap();
+        let http = HttpServer::bind(Arc::clone(&node), loopback, api).await.unwrap();
+        let (channel, address) = (format!("http://{}", grpc.address()), http.address());
+        let channel = Channel::from_shared(channel).unwrap().connect_lazy();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let until = async {
+                let _ = stopped.await;
+            };
+            grpc.serve_with(http, until, Duration::from_secs(10)).await.unwrap();
+        });
+        let mut admin = AdministrationServiceClient::new(channel.clone());
+        for (owner_uin, app_id) in [(ROOT, 1_250_000_001), (OTHER, 1_250_000_002)] {
+            let request = pb::CreateAccountRequest { owner_uin, app_id, options: None };
+            admin.create_account(request).await.unwrap();
+        }
+        let credential = new_key(&node, ROOT, ROOT).await;
+        let root = Client { address, credential };
+        let authz = AuthorizationServiceClient::new(channel);
+        Self { node, root, authz, admin, stop: Some(stop), task }
+    }
+
+    /// The root of the other account.
+    pub(crate) async fn other(&self) -> Client {
+        let credential = new_key(&self.node, OTHER, OTHER).await;
+        Client { address: self.root.address, credential }
+    }
+
+    /// Stops the server and waits until nothing holds its store.
+    pub(crate) async fn stop(mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.task.await.unwrap();
+    }
+}
+
+/// A key for a holder, made as the server's own set-up does.
+pub(crate) async fn new_key(node: &Node, owner_uin: u64, holder: u64) -> Credential {
+    let (id, secret) = (generate_key_id().unwrap(), SecretKey::generate().unwrap());
+    let sealed = node.vault().unwrap().seal_secret(owner_uin, &id, &secret).unwrap();
+    let command = Command::CreateAccessKey(CreateAccessKey {
+        holder,
+        secret_id: SecretId::parse(&id).unwrap(),
+        sealed_secret: SealedSecret(sealed.into()),
+        description: String::new(),
+    });
+    let reads = |state: &AccountState| command.global_reads(state);
+    let run = |input: &JobInput<'_>| {
+        let executed = execute(input.state, &command, &input.env)?;
+        Ok(Prepared { changes: executed.changes, answer: Vec::new() })
+    };
+    let job = WriteJob { reads: &reads, allot_uin: false, run: &run };
+    node.write(owner_uin, &WriteOptions::default(), &job).await.unwrap();
+    Credential { id, secret: secret.expose().to_owned(), token: None }
+}
