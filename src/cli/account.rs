@@ -111,7 +111,7 @@ async fn get_account(client: &mut Client) -> Result<Answer, CliError> {
     let response = client.administration.get_account(request).await?.into_inner();
     let account = response.account.ok_or_else(|| missing("account"))?;
     let text = format!(
-        "account {} (APPID {})\n{} sub-accounts, {} groups, {} custom policies, {} apps\n\
+        "account {} (APPID {})\n{} sub-accounts, {} groups, {} custom policies, {} apps, {} roles\n\
          revision {}",
         account.owner_uin,
         account.app_id,
@@ -119,6 +119,7 @@ async fn get_account(client: &mut Client) -> Result<Answer, CliError> {
         response.groups,
         response.policies,
         response.apps,
+        response.roles,
         response.revision
     );
     let json = json!({
@@ -127,6 +128,7 @@ async fn get_account(client: &mut Client) -> Result<Answer, CliError> {
         "groups": response.groups,
         "policies": response.policies,
         "apps": response.apps,
+        "roles": response.roles,
         "revision": response.revision,
     });
     Ok(Answer::new(json, text))

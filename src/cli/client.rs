@@ -121,6 +121,21 @@ impl Client {
         found.map(|group| group.group_id).ok_or_else(|| missing("group"))
     }
 
+    /// A role's id, from its id or its name.
+    ///
+    /// # Errors
+    /// When there is none by that name.
+    pub async fn role_id(&mut self, text: &str) -> Result<u64, CliError> {
+        if let Ok(id) = text.parse() {
+            return Ok(id);
+        }
+        let owner_uin = self.owner().await?;
+        let name = text.to_owned();
+        let request = proto::GetRoleRequest { owner_uin, name, ..Default::default() };
+        let found = self.administration.get_role(request).await?.into_inner().role;
+        found.map(|role| role.role_id).ok_or_else(|| missing("role"))
+    }
+
     /// A policy's id, from its id or its name.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::answer::CliError;
+use crate::authn::password::PASSWORD_BYTES_MAX;
 use crate::catalog::Catalog;
 use crate::lang::limits::POLICY_BYTES_MAX;
 use crate::store::policy_files;
@@ -51,6 +52,24 @@ pub fn read_all(names: &[String]) -> Result<Vec<Source>, CliError> {
 /// When it cannot be read.
 pub fn read_policy(name: &str) -> Result<Vec<u8>, CliError> {
     read_at_most(name, POLICY_BYTES_MAX.saturating_add(1))
+}
+
+/// Reads a password: the only line of a file or, for `-`, of the standard input.
+///
+/// # Errors
+/// When it cannot be read, is too long, is not valid UTF-8, or has more lines.
+pub fn read_password(name: &str) -> Result<String, CliError> {
+    let bytes = read_at_most(name, PASSWORD_BYTES_MAX.saturating_add(3))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| CliError::CannotTell(format!("the password in `{name}` is not UTF-8")))?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.len() > PASSWORD_BYTES_MAX || line.contains(['\n', '\r']) {
+        return Err(CliError::CannotTell(format!(
+            "`{name}` holds no password: expected one line of at most {PASSWORD_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(line.to_owned())
 }
 
 /// As `read_policy`, as text.

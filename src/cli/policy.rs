@@ -6,10 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::answer::{Answer, CliError, table_or};
-use super::args::WriteArgs;
+use super::args::{WriteArgs, tags};
 use super::client::{Client, Pages, missing};
 use super::files::read_policy_text;
 use super::group::group_table;
+use super::role::role_table;
 use super::user::user_table;
 use super::view;
 use crate::service::proto;
@@ -24,16 +25,40 @@ pub struct TargetArgs {
     /// The group, by name or id
     #[arg(long)]
     pub group: Option<String>,
+    /// The role, by name or id
+    #[arg(long)]
+    pub role: Option<String>,
+}
+
+/// The target in ids, two of them 0, and in words.
+struct Target {
+    uin: u64,
+    group_id: u64,
+    role_id: u64,
+    whom: String,
 }
 
 impl TargetArgs {
-    /// Uin and group id, one of them 0, and the target in words.
-    async fn resolve(&self, client: &mut Client) -> Result<(u64, u64, String), CliError> {
-        match (&self.user, &self.group) {
-            (Some(user), _) => Ok((client.uin(user).await?, 0, format!("sub-account {user}"))),
-            (None, Some(group)) => Ok((0, client.group_id(group).await?, format!("group {group}"))),
-            (None, None) => Err(CliError::Usage("name `--user` or `--group`".to_owned())),
-        }
+    async fn resolve(&self, client: &mut Client) -> Result<Target, CliError> {
+        let (mut uin, mut group_id, mut role_id) = (0, 0, 0);
+        let whom = match (&self.user, &self.group, &self.role) {
+            (Some(user), _, _) => {
+                uin = client.uin(user).await?;
+                format!("sub-account {user}")
+            }
+            (None, Some(group), _) => {
+                group_id = client.group_id(group).await?;
+                format!("group {group}")
+            }
+            (None, None, Some(role)) => {
+                role_id = client.role_id(role).await?;
+                format!("role {role}")
+            }
+            (None, None, None) => {
+                return Err(CliError::Usage("name `--user`, `--group` or `--role`".to_owned()));
+            }
+        };
+        Ok(Target { uin, group_id, role_id, whom })
     }
 }
 
@@ -58,9 +83,10 @@ impl AttachArgs {
     pub async fn attach(self, client: &mut Client) -> Result<Answer, CliError> {
         let owner_uin = client.owner().await?;
         let policy_id = client.policy_id(&self.policy).await?;
-        let (uin, group_id, whom) = self.target.resolve(client).await?;
+        let Target { uin, group_id, role_id, whom } = self.target.resolve(client).await?;
         let options = self.write.options();
-        let request = proto::AttachPolicyRequest { owner_uin, policy_id, uin, group_id, options };
+        let request =
+            proto::AttachPolicyRequest { owner_uin, policy_id, uin, group_id, role_id, options };
         let response = client.administration.attach_policy(request).await?.into_inner();
         let done = format!("attached {} to {whom}", self.policy);
         Ok(view::written(&done, view::field("policy_id", policy_id.into()), response.result))
@@ -73,9 +99,10 @@ impl AttachArgs {
     pub async fn detach(self, client: &mut Client) -> Result<Answer, CliError> {
         let owner_uin = client.owner().await?;
         let policy_id = client.policy_id(&self.policy).await?;
-        let (uin, group_id, whom) = self.target.resolve(client).await?;
+        let Target { uin, group_id, role_id, whom } = self.target.resolve(client).await?;
         let options = self.write.options();
-        let request = proto::DetachPolicyRequest { owner_uin, policy_id, uin, group_id, options };
+        let request =
+            proto::DetachPolicyRequest { owner_uin, policy_id, uin, group_id, role_id, options };
         let response = client.administration.detach_policy(request).await?.into_inner();
         let done = format!("detached {} from {whom}", self.policy);
         Ok(view::written(&done, view::field("policy_id", policy_id.into()), response.result))
@@ -106,6 +133,9 @@ pub enum StoredCommand {
         /// A description for people
         #[arg(long, default_value = "", hide_default_value = true)]
         description: String,
+        /// A tag; may be given several times
+        #[arg(long = "tag", value_name = "KEY=VALUE")]
+        tags: Vec<String>,
         #[command(flatten)]
         #[expect(missing_docs, reason = "documented where it is declared")]
         write: WriteArgs,
@@ -169,10 +199,15 @@ impl StoredCommand {
     pub async fn run(self, client: &mut Client) -> Result<Answer, CliError> {
         let owner_uin = client.owner().await?;
         match self {
-            Self::Create { name, file, description, write } => {
-                let (document, options) = (read_policy_text(&file)?, write.options());
-                let request =
-                    proto::CreatePolicyRequest { owner_uin, name, description, document, options };
+            Self::Create { name, file, description, tags: given, write } => {
+                let request = proto::CreatePolicyRequest {
+                    owner_uin,
+                    name,
+                    description,
+                    document: read_policy_text(&file)?,
+                    tags: tags(&given)?,
+                    options: write.options(),
+                };
                 let response = client.administration.create_policy(request).await?.into_inner();
                 let policy = response.policy.unwrap_or_default();
                 let done = format!("created policy {} (id {})", policy.name, policy.policy_id);
@@ -274,8 +309,14 @@ async fn entities(client: &mut Client, owner_uin: u64, policy: &str) -> Result<A
     if !response.groups.is_empty() {
         parts.push(format!("attached to groups:\n{}", group_table(&response.groups)));
     }
+    if !response.roles.is_empty() {
+        parts.push(format!("attached to roles:\n{}", role_table(&response.roles)));
+    }
     if !response.bounded.is_empty() {
         parts.push(format!("boundary of:\n{}", user_table(&response.bounded)));
+    }
+    if !response.bounded_roles.is_empty() {
+        parts.push(format!("boundary of roles:\n{}", role_table(&response.bounded_roles)));
     }
     if parts.is_empty() {
         parts.push("attached to nobody".to_owned());
@@ -284,6 +325,8 @@ async fn entities(client: &mut Client, owner_uin: u64, policy: &str) -> Result<A
         "sub_accounts": response.sub_accounts.iter().map(view::user).collect::<Vec<_>>(),
         "groups": response.groups.iter().map(view::group).collect::<Vec<_>>(),
         "bounded": response.bounded.iter().map(view::user).collect::<Vec<_>>(),
+        "roles": response.roles.iter().map(view::role).collect::<Vec<_>>(),
+        "bounded_roles": response.bounded_roles.iter().map(view::role).collect::<Vec<_>>(),
         "revision": response.revision,
     });
     Ok(Answer::new(json, parts.join("\n")))

@@ -14,8 +14,10 @@ use super::check::{Question, WhatCan, WhoCan};
 use super::client::{Client, error_text, error_value, exit_status};
 use super::folder::{Apply, Export, Plan};
 use super::group::GroupCommand;
+use super::key::KeyCommand;
 use super::policy::{AttachArgs, StoredCommand};
 use super::policy_versions::VersionCommand;
+use super::role::RoleCommand;
 use super::serve::Serve;
 use super::simulate::Simulate;
 use super::user::{BoundaryCommand, UserCommand};
@@ -87,6 +89,12 @@ pub enum Command {
     /// User groups
     #[command(subcommand)]
     Group(GroupCommand),
+    /// Roles, which others assume
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Access keys
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// The apps of an account
     #[command(subcommand)]
     App(AppCommand),
@@ -114,7 +122,7 @@ pub enum PolicyCommand {
     Test(policy_test::Test),
     /// Shows which statements differ between two policies
     Diff(policy_test::Diff),
-    /// Attaches a policy or preset to a sub-account or a group
+    /// Attaches a policy or preset to a sub-account, a group or a role
     #[command(after_help = "Example:\n  camgate policy attach QcloudIMFullAccess --user alice")]
     Attach(AttachArgs),
     /// Detaches it
@@ -205,6 +213,8 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         )
         | Command::User(_)
         | Command::Group(_)
+        | Command::Role(_)
+        | Command::Key(_)
         | Command::App(_)
         | Command::Account(_)
         | Command::Boundary(_)) => online(async {
@@ -231,6 +241,8 @@ async fn remote(command: Command, client: &mut Client) -> Result<Answer, CliErro
         Command::Policy(PolicyCommand::Version(version)) => version.run(client).await,
         Command::User(user) => user.run(client).await,
         Command::Group(group) => group.run(client).await,
+        Command::Role(role) => role.run(client).await,
+        Command::Key(key) => key.run(client).await,
         Command::App(app) => app.run(client).await,
         Command::Account(account) => account.run(client).await,
         Command::Boundary(boundary) => boundary.run(client).await,

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::answer::{Answer, CliError, table_or};
 use super::args::WriteArgs;
 use super::client::{Client, Pages, missing};
+use super::profile::ProfileArgs;
 use super::view;
 use crate::service::proto;
 
@@ -52,6 +53,9 @@ pub enum UserCommand {
         remark: String,
         #[command(flatten)]
         #[expect(missing_docs, reason = "documented where it is declared")]
+        profile: ProfileArgs,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "documented where it is declared")]
         write: WriteArgs,
     },
     /// Shows one sub-account with its policies, groups and boundary
@@ -67,7 +71,7 @@ pub enum UserCommand {
         #[arg(long)]
         group: Option<String>,
     },
-    /// Changes the name or the remark
+    /// Changes the name, the remark, or what consoles and notices need
     #[command(after_help = "Example:\n  camgate user update alice --remark 已转岗")]
     Update {
         /// Name or uin
@@ -80,6 +84,9 @@ pub enum UserCommand {
         remark: Option<String>,
         #[command(flatten)]
         #[expect(missing_docs, reason = "documented where it is declared")]
+        profile: ProfileArgs,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "documented where it is declared")]
         write: WriteArgs,
     },
     /// Deletes a sub-account
@@ -90,6 +97,9 @@ pub enum UserCommand {
         /// Also when policies or groups are attached
         #[arg(long)]
         force: bool,
+        /// Also when it has access keys, which go with it
+        #[arg(long)]
+        delete_keys: bool,
         #[command(flatten)]
         #[expect(missing_docs, reason = "documented where it is declared")]
         write: WriteArgs,
@@ -104,39 +114,55 @@ impl UserCommand {
     pub async fn run(self, client: &mut Client) -> Result<Answer, CliError> {
         let owner_uin = client.owner().await?;
         match self {
-            Self::Create { name, uin, kind, remark, write } => {
-                let (kind, options) = (kind.proto().into(), write.options());
-                let request =
-                    proto::CreateSubAccountRequest { owner_uin, uin, name, kind, remark, options };
+            Self::Create { name, uin, kind, remark, profile, write } => {
+                let request = proto::CreateSubAccountRequest {
+                    owner_uin,
+                    uin,
+                    name,
+                    kind: kind.proto().into(),
+                    remark,
+                    console_login: profile.console_login.unwrap_or_default(),
+                    password: profile.password()?,
+                    generate_password: profile.generate_password,
+                    need_reset_password: profile.need_reset_password.unwrap_or_default(),
+                    phone_num: profile.phone_num.unwrap_or_default(),
+                    country_code: profile.country_code.unwrap_or_default(),
+                    email: profile.email.unwrap_or_default(),
+                    options: write.options(),
+                };
                 let response =
                     client.administration.create_sub_account(request).await?.into_inner();
                 let user = response.sub_account.unwrap_or_default();
                 let done = format!("created sub-account {} (uin {})", user.name, user.uin);
-                Ok(view::written(
-                    &done,
-                    view::field("sub_account", view::user(&user)),
-                    response.result,
-                ))
+                Ok(changed(done, &user, response.password, response.result))
             }
             Self::Get { user } => get(client, owner_uin, &user).await,
             Self::List { group } => list(client, owner_uin, group).await,
-            Self::Update { user, name, remark, write } => {
-                let (uin, options) = (client.uin(&user).await?, write.options());
-                let request =
-                    proto::UpdateSubAccountRequest { owner_uin, uin, name, remark, options };
+            Self::Update { user, name, remark, profile, write } => {
+                let request = proto::UpdateSubAccountRequest {
+                    owner_uin,
+                    uin: client.uin(&user).await?,
+                    name,
+                    remark,
+                    console_login: profile.console_login,
+                    password: profile.password()?,
+                    generate_password: profile.generate_password,
+                    need_reset_password: profile.need_reset_password,
+                    phone_num: profile.phone_num,
+                    country_code: profile.country_code,
+                    email: profile.email,
+                    options: write.options(),
+                };
                 let response =
                     client.administration.update_sub_account(request).await?.into_inner();
                 let user = response.sub_account.unwrap_or_default();
-                let done = format!("updated sub-account {} (uin {uin})", user.name);
-                Ok(view::written(
-                    &done,
-                    view::field("sub_account", view::user(&user)),
-                    response.result,
-                ))
+                let done = format!("updated sub-account {} (uin {})", user.name, user.uin);
+                Ok(changed(done, &user, response.password, response.result))
             }
-            Self::Delete { user, force, write } => {
+            Self::Delete { user, force, delete_keys, write } => {
                 let (uin, options) = (client.uin(&user).await?, write.options());
-                let request = proto::DeleteSubAccountRequest { owner_uin, uin, force, options };
+                let request =
+                    proto::DeleteSubAccountRequest { owner_uin, uin, force, delete_keys, options };
                 let response =
                     client.administration.delete_sub_account(request).await?.into_inner();
                 let done = format!("deleted sub-account {user} (uin {uin})");
@@ -144,6 +170,21 @@ impl UserCommand {
             }
         }
     }
+}
+
+/// The answer of a write about a sub-account, with the password that was made for it.
+fn changed(
+    mut done: String,
+    user: &proto::SubAccount,
+    password: Option<proto::Secret>,
+    result: Option<proto::WriteResult>,
+) -> Answer {
+    let mut fields = view::field("sub_account", view::user(user));
+    if let Some(proto::Secret { text }) = password {
+        done.push_str(&format!("\npassword {text} (not shown again)"));
+        fields.insert("password".into(), text.into());
+    }
+    view::written(&done, fields, result)
 }
 
 async fn get(client: &mut Client, owner_uin: u64, user: &str) -> Result<Answer, CliError> {
@@ -202,25 +243,31 @@ pub fn user_table(users: &[proto::SubAccount]) -> String {
     table_or("no sub-accounts", &header, rows)
 }
 
-/// Permission boundaries: the most that a sub-account can ever be allowed
+/// Permission boundaries: the most that a sub-account or a role can ever be allowed
 #[derive(Debug, Subcommand)]
 pub enum BoundaryCommand {
-    /// Sets the boundary of a sub-account, in place of the one it has
+    /// Sets the boundary of a sub-account or a role, in place of the one it has
     #[command(after_help = "Example:\n  camgate boundary set alice QcloudIMReadOnlyAccess")]
     Set {
-        /// The sub-account, by name or uin
+        /// The sub-account, by name or uin; with `--role` the role, by name or id
         user: String,
         /// The policy, by name or id
         policy: String,
+        /// Means a role
+        #[arg(long)]
+        role: bool,
         #[command(flatten)]
         #[expect(missing_docs, reason = "documented where it is declared")]
         write: WriteArgs,
     },
-    /// Removes the boundary of a sub-account
-    #[command(after_help = "Example:\n  camgate boundary remove alice")]
+    /// Removes the boundary of a sub-account or a role
+    #[command(after_help = "Example:\n  camgate boundary remove deployer --role")]
     Remove {
-        /// The sub-account, by name or uin
+        /// The sub-account, by name or uin; with `--role` the role, by name or id
         user: String,
+        /// Means a role
+        #[arg(long)]
+        role: bool,
         #[command(flatten)]
         #[expect(missing_docs, reason = "documented where it is declared")]
         write: WriteArgs,
@@ -235,23 +282,37 @@ impl BoundaryCommand {
     pub async fn run(self, client: &mut Client) -> Result<Answer, CliError> {
         let owner_uin = client.owner().await?;
         match self {
-            Self::Set { user, policy, write } => {
-                let (uin, policy_id) = (client.uin(&user).await?, client.policy_id(&policy).await?);
-                let options = write.options();
-                let request = proto::PutBoundaryRequest { owner_uin, uin, policy_id, options };
+            Self::Set { user, policy, role, write } => {
+                let (uin, role_id) = bounded(client, &user, role).await?;
+                let (policy_id, options) = (client.policy_id(&policy).await?, write.options());
+                let request =
+                    proto::PutBoundaryRequest { owner_uin, uin, policy_id, role_id, options };
                 let response = client.administration.put_boundary(request).await?.into_inner();
                 let done = format!("set {policy} as the boundary of {user}");
-                let mut fields = view::field("uin", uin.into());
+                let mut fields = bounded_field(uin, role_id);
                 fields.insert("policy_id".into(), policy_id.into());
                 Ok(view::written(&done, fields, response.result))
             }
-            Self::Remove { user, write } => {
-                let (uin, options) = (client.uin(&user).await?, write.options());
-                let request = proto::DeleteBoundaryRequest { owner_uin, uin, options };
+            Self::Remove { user, role, write } => {
+                let (uin, role_id) = bounded(client, &user, role).await?;
+                let options = write.options();
+                let request = proto::DeleteBoundaryRequest { owner_uin, uin, role_id, options };
                 let response = client.administration.delete_boundary(request).await?.into_inner();
                 let done = format!("removed the boundary of {user}");
-                Ok(view::written(&done, view::field("uin", uin.into()), response.result))
+                Ok(view::written(&done, bounded_field(uin, role_id), response.result))
             }
         }
+    }
+}
+
+/// Uin and role id, one of them 0.
+async fn bounded(client: &mut Client, name: &str, is_role: bool) -> Result<(u64, u64), CliError> {
+    if is_role { Ok((0, client.role_id(name).await?)) } else { Ok((client.uin(name).await?, 0)) }
+}
+
+fn bounded_field(uin: u64, role_id: u64) -> serde_json::Map<String, serde_json::Value> {
+    match role_id {
+        0 => view::field("uin", uin.into()),
+        id => view::field("role_id", id.into()),
     }
 }

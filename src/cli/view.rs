@@ -64,6 +64,13 @@ pub fn user_kind(value: i32) -> String {
         .map_or_else(|_| String::new(), |kind| word(kind.as_str_name(), "SUB_ACCOUNT_KIND"))
 }
 
+/// The status of an access key.
+#[must_use]
+pub fn key_status(value: i32) -> String {
+    proto::KeyStatus::try_from(value)
+        .map_or_else(|_| String::new(), |status| word(status.as_str_name(), "KEY_STATUS"))
+}
+
 /// The kind of a policy.
 #[must_use]
 pub fn policy_kind(value: i32) -> String {
@@ -118,6 +125,13 @@ pub fn user(user: &proto::SubAccount) -> Value {
         "policies": user.policies.iter().map(policy_ref).collect::<Vec<_>>(),
         "groups": groups,
         "boundary": user.boundary.as_ref().map(policy_ref),
+        "uid": user.uid,
+        "console_login": user.console_login,
+        "need_reset_password": user.need_reset_password,
+        "has_password": user.has_password,
+        "phone_num": user.phone_num,
+        "country_code": user.country_code,
+        "email": user.email,
     })
 }
 
@@ -131,6 +145,36 @@ pub fn group(group: &proto::Group) -> Value {
         "created_at": instant(group.created_at.as_ref()),
         "policies": group.policies.iter().map(policy_ref).collect::<Vec<_>>(),
         "members": group.members,
+    })
+}
+
+/// A role.
+#[must_use]
+pub fn role(role: &proto::Role) -> Value {
+    json!({
+        "role_id": role.role_id,
+        "name": role.name,
+        "description": role.description,
+        "trust_policy": role.trust_policy,
+        "session_duration_s": role.session_duration_s,
+        "console_login": role.console_login,
+        "tags": role.tags,
+        "created_at": instant(role.created_at.as_ref()),
+        "updated_at": instant(role.updated_at.as_ref()),
+        "policies": role.policies.iter().map(policy_ref).collect::<Vec<_>>(),
+        "boundary": role.boundary.as_ref().map(policy_ref),
+    })
+}
+
+/// The public half of an access key.
+#[must_use]
+pub fn access_key(key: &proto::AccessKey) -> Value {
+    json!({
+        "secret_id": key.secret_id,
+        "uin": key.uin,
+        "status": key_status(key.status),
+        "description": key.description,
+        "created_at": instant(key.created_at.as_ref()),
     })
 }
 
@@ -149,6 +193,7 @@ pub fn policy(policy: &proto::Policy) -> Value {
         "digest": policy.digest,
         "attachments": policy.attachments,
         "boundaries": policy.boundaries,
+        "tags": policy.tags,
     })
 }
 

@@ -104,6 +104,7 @@ fn object(object: &proto::AccountObject) -> Value {
         Some(Object::Group(it)) => json!({ "group": view::group(it) }),
         Some(Object::Policy(it)) => json!({ "policy": view::policy(it) }),
         Some(Object::App(it)) => json!({ "app": view::app(it) }),
+        Some(Object::Role(it)) => json!({ "role": view::role(it) }),
         None => Value::Null,
     }
 }
@@ -116,6 +117,7 @@ fn object_text(object: &proto::AccountObject) -> String {
         Some(Object::Group(it)) => format!("group {} ({})", it.group_id, it.name),
         Some(Object::Policy(it)) => format!("policy {} ({})", it.policy_id, it.name),
         Some(Object::App(it)) => format!("app {} ({})", it.sdkappid, it.name),
+        Some(Object::Role(it)) => format!("role {} ({})", it.role_id, it.name),
         None => "unknown".to_owned(),
     }
 }
@@ -127,6 +129,7 @@ fn key(key: &proto::ObjectKey) -> Value {
         Some(Key::GroupId(id)) => json!({ "group_id": id }),
         Some(Key::PolicyId(id)) => json!({ "policy_id": id }),
         Some(Key::Sdkappid(id)) => json!({ "sdkappid": id }),
+        Some(Key::RoleId(id)) => json!({ "role_id": id }),
         None => Value::Null,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A deny is no error. It must never carry a stored value or a secret.
 
+use crate::authn::password::PasswordError;
 use crate::authn::vault::VaultError;
 use crate::authn::vault::keyring::KeyringError;
 use crate::catalog::CatalogError;
@@ -37,6 +38,9 @@ pub enum NodeError {
         /// The number found.
         actual: usize,
     },
+    /// A console password is not taken.
+    #[error("{0}")]
+    Password(#[from] PasswordError),
     /// The request's action is no action name.
     #[error("action `{action}` {fault}: write `service:Name`, e.g. `im:DescribeConfInfo`")]
     Action {

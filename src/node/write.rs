@@ -76,6 +76,8 @@ pub struct Written {
     pub answer: Vec<u8>,
     /// Holds the change; when nothing was changed, the revision it was looked at.
     pub revision: Revision,
+    /// Whether the request was done before, and this is its first answer again.
+    pub is_repeat: bool,
 }
 
 /// One try's outcome.
@@ -172,7 +174,11 @@ impl Node {
         let seen_at = view.as_ref().map_or(applied, |view| view.as_of.max(applied));
         let nothing_to_write = prepared.changes.is_empty() && options.request.is_none();
         if options.validate_only || nothing_to_write {
-            return Ok(Tried::Done(Written { answer: prepared.answer, revision: seen_at }));
+            return Ok(Tried::Done(Written {
+                answer: prepared.answer,
+                revision: seen_at,
+                is_repeat: false,
+            }));
         }
         let commit = add_changes(commit, owner_uin, state, &prepared.changes);
         self.finish(owner_uin, options, view, commit, prepared.answer).await
@@ -208,7 +214,7 @@ impl Node {
                 if let Some((key, deleted)) = request_note {
                     self.note_request(owner_uin, revision, key, &deleted).await;
                 }
-                Ok(Tried::Done(Written { answer, revision }))
+                Ok(Tried::Done(Written { answer, revision, is_repeat: false }))
             }
             Err(StoreError::Conflict { .. }) => Ok(Tried::Conflict),
             Err(other) => Err(other.into()),
@@ -226,7 +232,7 @@ impl Node {
         let Some(entry) = entry else { return Ok(None) };
         let answer = request.answer_in(records::decode_done_request(&entry)?)?;
         self.wait_visible(entry.revision).await?;
-        Ok(Some(Written { answer, revision: entry.revision }))
+        Ok(Some(Written { answer, revision: entry.revision, is_repeat: true }))
     }
 
     /// Now, as stored times are.

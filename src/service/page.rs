@@ -76,6 +76,22 @@ impl Page {
         };
         Ok((page, token))
     }
+
+    /// One page of items that stand in ascending order of a text.
+    pub(super) fn cut_by<'a, T>(
+        &self,
+        items: impl Iterator<Item = &'a T>,
+        text: impl Fn(&T) -> &str,
+    ) -> (Vec<&'a T>, String) {
+        let after = self.after.as_deref();
+        let mut later = items.filter(|item| after.is_none_or(|after| text(item) > after));
+        let page: Vec<&T> = later.by_ref().take(self.limit).collect();
+        let token = match later.next() {
+            Some(_) => self.token(page.last().map(|item| text(item))),
+            None => String::new(),
+        };
+        (page, token)
+    }
 }
 
 fn to_usize(number: u32) -> usize {

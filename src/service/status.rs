@@ -25,6 +25,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use tracing::error;
 use uuid::Uuid;
 
+use crate::authn::password::PasswordError;
 use crate::directory::folder::PlanError;
 use crate::directory::{DirectoryError, ErrorKind, ExecuteAllError};
 use crate::lang::diagnostic::{Diagnostic, Severity};
@@ -109,16 +110,12 @@ impl From<NodeError> for ApiError {
             NodeError::OverLimit { field, limit, actual, .. } => {
                 invalid("OVER_LIMIT").numbers(limit, actual).at(&field)
             }
+            NodeError::Password(error) => password(&error),
             NodeError::Action { .. } => invalid("InvalidParameter.ActionError").at("action"),
             NodeError::Resource { .. } => invalid("InvalidParameter.ResourceError").at("resource"),
             NodeError::Context(_) => invalid("InvalidParameter.ConditionError").at("context"),
             NodeError::Request(_) | NodeError::Search(_) => invalid("BAD_REQUEST"),
-            NodeError::AmbiguousPrincipal { owners, .. } => {
-                let owners: Vec<String> = owners.iter().map(u64::to_string).collect();
-                let mut it = invalid("AMBIGUOUS_PRINCIPAL").at("principal.owner_uin");
-                it.metadata.push(("owner_uins", owners.join(",")));
-                it
-            }
+            NodeError::AmbiguousPrincipal { owners, .. } => ambiguous(&owners, message),
             NodeError::BadToken { .. } => invalid("BAD_TOKEN"),
             NodeError::ForeignToken => invalid("FOREIGN_TOKEN"),
             NodeError::BadPageToken { .. } => invalid("BAD_PAGE_TOKEN").at("page.page_token"),
@@ -169,6 +166,27 @@ impl From<NodeError> for ApiError {
             NodeError::Catalog(_) | NodeError::Internal(_) => {
                 Self::new(Code::Internal, "InternalError", message).hidden()
             }
+        }
+    }
+}
+
+fn ambiguous(owners: &[u64], message: String) -> ApiError {
+    let owners: Vec<String> = owners.iter().map(u64::to_string).collect();
+    let it = ApiError::new(Code::InvalidArgument, "AMBIGUOUS_PRINCIPAL", message);
+    let mut it = it.at("principal.owner_uin");
+    it.metadata.push(("owner_uins", owners.join(",")));
+    it
+}
+
+fn password(error: &PasswordError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        PasswordError::Length { .. } | PasswordError::Lacks(_) | PasswordError::Control => {
+            let reason = "InvalidParameter.PasswordViolatedRules";
+            ApiError::new(Code::InvalidArgument, reason, message).at("password")
+        }
+        PasswordError::NoEntropy(_) | PasswordError::Hash(_) => {
+            ApiError::new(Code::Internal, "InternalError", message).hidden()
         }
     }
 }

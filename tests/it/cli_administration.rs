@@ -7,8 +7,11 @@ use crate::command::{Served, offline};
 const POLICY: &str =
     r#"{"version":"2.0","statement":[{"effect":"allow","action":"im:Describe*","resource":"*"}]}"#;
 
+const TRUST: &str = r#"{"version":"2.0","statement":[{"effect":"allow",
+    "action":"name/sts:AssumeRole","principal":{"qcs":"qcs::cam::uin/12345678:root"}}]}"#;
+
 /// A command, and what its table form must contain. They run in order on one server.
-const STORY: [(&[&str], &str); 44] = [
+const STORY: [(&[&str], &str); 60] = [
     (&["account", "list"], "12345678"),
     (&["account", "get"], "3 apps"),
     (&["account", "create", "87654321", "--app-id", "1250000002"], "created account 87654321"),
@@ -46,6 +49,22 @@ const STORY: [(&[&str], &str); 44] = [
     (&["policy", "update", "readers", "readers.json", "--description", "x"], "updated policy"),
     (&["boundary", "set", "alice", "QcloudIMReadOnlyAccess"], "as the boundary of alice"),
     (&["boundary", "remove", "alice"], "removed the boundary"),
+    (&["user", "update", "alice", "--generate-password", "--console-login"], "password "),
+    (&["user", "update", "alice", "--password-file", "password"], "updated sub-account alice"),
+    (&["user", "update", "alice", "--email", "a@example.com", "--phone-num", "1"], "updated"),
+    (&["role", "create", "deployer", "trust.json", "--tag", "team=im"], "created role deployer"),
+    (&["role", "show", "deployer"], "sts:AssumeRole"),
+    (&["role", "list", "--tag", "team=im"], "deployer"),
+    (&["role", "list", "--tag", "team=none"], "no roles"),
+    (&["role", "update", "deployer", "--session-duration", "7200"], "updated role deployer"),
+    (&["role", "update", "deployer", "--trust-policy", "trust.json"], "nothing changed"),
+    (&["role", "tag", "deployer", "env=prod", "b=c"], "tagged role deployer"),
+    (&["role", "untag", "deployer", "env"], "untagged role deployer"),
+    (&["policy", "attach", "readers", "--role", "deployer"], "attached readers to role deployer"),
+    (&["boundary", "set", "deployer", "readers", "--role"], "as the boundary of deployer"),
+    (&["policy", "entities", "readers"], "boundary of roles"),
+    (&["boundary", "remove", "deployer", "--role"], "removed the boundary of deployer"),
+    (&["role", "delete", "deployer", "--force"], "deleted role deployer"),
     (&["app", "create", "1400000009", "--name", "新", "--tag", "env=prod"], "registered app"),
     (&["app", "get", "1400000009"], "env=prod"),
     (&["app", "update", "1400000009", "--no-tags"], "updated app"),
@@ -63,6 +82,8 @@ fn every_command_answers_as_a_table_and_as_json() {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path();
     fs::write(folder.join("readers.json"), POLICY).unwrap();
+    fs::write(folder.join("trust.json"), TRUST).unwrap();
+    fs::write(folder.join("password"), "Correct-Horse-1\n").unwrap();
     // Two servers live through the same story, so that each form sees the same state.
     let (tables, jsons) = (
         Served::start(folder, &["--dev", "--store", "memory"]),

@@ -38,6 +38,7 @@ pub(super) async fn get(
         groups: count(state.live_groups().count()),
         policies: count(state.live_policies().count()),
         apps: count(state.apps.len()),
+        roles: count(state.roles.len()),
         revision,
     })
 }

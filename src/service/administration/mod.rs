@@ -3,12 +3,15 @@
 //! One file per noun; this one has what they share and the list of methods. It must never change
 //! anything but by a command or a plan of the directory.
 
+mod access_keys;
 mod accounts;
 mod apps;
 mod attachments;
 mod folder;
 mod groups;
+mod password;
 mod policies;
+mod roles;
 mod sub_accounts;
 mod versions;
 
@@ -74,6 +77,13 @@ impl Write {
     }
 }
 
+/// What came of a write.
+struct Answered<R> {
+    response: R,
+    /// Whether this very request did it: it is no trial, and no repetition of one that was done.
+    is_done_now: bool,
+}
+
 /// An answer to a write.
 trait WriteAnswer: Message + Default {
     fn result_mut(&mut self) -> &mut Option<proto::WriteResult>;
@@ -108,7 +118,8 @@ impl Administration {
         answer: impl Fn(&Made<'_>) -> Result<R, NodeError> + Send + Sync,
     ) -> Result<R, NodeError> {
         let reads = |state: &AccountState| command.global_reads(state);
-        self.run(write, &reads, false, |_| command.clone(), answer).await
+        let answered = self.run(write, &reads, false, |_| command.clone(), answer).await?;
+        Ok(answered.response)
     }
 
     /// Executes one command, which may be made with a free uin.
@@ -119,7 +130,7 @@ impl Administration {
         allot_uin: bool,
         command: impl Fn(Option<u64>) -> Command + Send + Sync,
         answer: impl Fn(&Made<'_>) -> Result<R, NodeError> + Send + Sync,
-    ) -> Result<R, NodeError> {
+    ) -> Result<Answered<R>, NodeError> {
         let is_trial = write.is_trial();
         let run = |input: &JobInput<'_>| {
             let (executed, state) = execute_commands(input, &[command(input.allotted_uin)])?;
@@ -145,11 +156,13 @@ impl Administration {
         &self,
         write: Write,
         job: &WriteJob<'_>,
-    ) -> Result<R, NodeError> {
+    ) -> Result<Answered<R>, NodeError> {
+        let is_trial = write.is_trial();
         let Write { method, owner_uin, options, request } = write;
         let options = request::write_options(&self.node, options, method, &request)?;
         let written = self.node.write(owner_uin, &options, job).await?;
-        self.answered(&written.answer, written.revision)
+        let response = self.answered(&written.answer, written.revision)?;
+        Ok(Answered { response, is_done_now: !written.is_repeat && !is_trial })
     }
 
     fn answered<R: WriteAnswer>(&self, answer: &[u8], revision: Revision) -> Result<R, NodeError> {
@@ -183,6 +196,13 @@ macro_rules! write_answers {
 }
 
 write_answers!(
+    CreateRoleResponse,
+    DeleteAccessKeyResponse,
+    DeleteRoleResponse,
+    TagRoleResponse,
+    UntagRoleResponse,
+    UpdateAccessKeyResponse,
+    UpdateRoleResponse,
     AddGroupMemberResponse,
     ApplyAccountResponse,
     AttachPolicyResponse,
@@ -288,6 +308,19 @@ methods! {
         -> DeletePolicyVersionResponse = versions::delete;
     check_policy_document, CheckPolicyDocument(CheckPolicyDocumentRequest)
         -> CheckPolicyDocumentResponse = policies::check_document;
+    create_role, CreateRole(CreateRoleRequest) -> CreateRoleResponse = roles::create;
+    get_role, GetRole(GetRoleRequest) -> GetRoleResponse = roles::get;
+    list_roles, ListRoles(ListRolesRequest) -> ListRolesResponse = roles::list;
+    update_role, UpdateRole(UpdateRoleRequest) -> UpdateRoleResponse = roles::update;
+    delete_role, DeleteRole(DeleteRoleRequest) -> DeleteRoleResponse = roles::delete;
+    tag_role, TagRole(TagRoleRequest) -> TagRoleResponse = roles::tag;
+    untag_role, UntagRole(UntagRoleRequest) -> UntagRoleResponse = roles::untag;
+    list_access_keys, ListAccessKeys(ListAccessKeysRequest) -> ListAccessKeysResponse
+        = access_keys::list;
+    update_access_key, UpdateAccessKey(UpdateAccessKeyRequest) -> UpdateAccessKeyResponse
+        = access_keys::update;
+    delete_access_key, DeleteAccessKey(DeleteAccessKeyRequest) -> DeleteAccessKeyResponse
+        = access_keys::delete;
     attach_policy, AttachPolicy(AttachPolicyRequest) -> AttachPolicyResponse
         = attachments::attach;
     detach_policy, DetachPolicy(DetachPolicyRequest) -> DetachPolicyResponse

@@ -1,7 +1,5 @@
 //! Policies: custom ones with their default document, and presets to read.
 
-use std::collections::BTreeMap;
-
 use super::{Administration, Look, Made, Write, made, not_found};
 use crate::directory::{
     AccountState, Command, CommandResult, CreatePolicy, DeletePolicy, PolicyId, PresetOrigin,
@@ -24,11 +22,10 @@ pub(super) async fn create(
     request: proto::CreatePolicyRequest,
 ) -> Result<proto::CreatePolicyResponse, NodeError> {
     let write = Write::new("CreatePolicy", request.owner_uin, &request.options, &request)?;
-    let proto::CreatePolicyRequest { owner_uin: _, name, description, document, options: _ } =
+    let proto::CreatePolicyRequest { owner_uin: _, name, description, document, tags, options: _ } =
         request;
     let document = document.into_bytes();
-    let command =
-        Command::CreatePolicy(CreatePolicy { name, description, document, tags: BTreeMap::new() });
+    let command = Command::CreatePolicy(CreatePolicy { name, description, document, tags });
     let answer = |it: &Made<'_>| {
         let CommandResult::Policy(id) = it.result else { return made(None) };
         let policy = Some(objects::policy(it.state, made(it.state.policy(id))?, true));

@@ -1,5 +1,6 @@
 //! Sub-accounts: create, get, list, update, delete.
 
+use super::password::NewPassword;
 use super::{Administration, Look, Made, Write, made, not_found};
 use crate::directory::{
     AccountState, Command, CreateSubAccount, DeleteSubAccount, GlobalKey, GroupId, Profile,
@@ -13,31 +14,50 @@ use crate::service::wire::request::required;
 
 pub(super) async fn create(
     service: &Administration,
-    request: proto::CreateSubAccountRequest,
+    mut request: proto::CreateSubAccountRequest,
 ) -> Result<proto::CreateSubAccountResponse, NodeError> {
+    let password = request.password.take();
     let write = Write::new("CreateSubAccount", request.owner_uin, &request.options, &request)?;
-    let proto::CreateSubAccountRequest { owner_uin: _, uin, name, kind, remark, options: _ } =
-        request;
+    let proto::CreateSubAccountRequest {
+        owner_uin: _,
+        uin,
+        name,
+        kind,
+        remark,
+        console_login,
+        password: _,
+        generate_password,
+        need_reset_password,
+        phone_num,
+        country_code,
+        email,
+        options: _,
+    } = request;
     let kind = objects::sub_account_kind(kind)?;
+    let password = NewPassword::read(password, generate_password).await?;
+    let profile = Profile {
+        console_login,
+        need_reset_password,
+        password_hash: password.as_ref().map(|it| it.hash.clone()),
+        phone_num,
+        country_code,
+        email,
+    };
     let is_given = uin != 0;
     let reads = |_: &AccountState| if is_given { vec![GlobalKey::Uin(uin)] } else { Vec::new() };
     let command = |allotted: Option<u64>| {
-        let (name, remark) = (name.clone(), remark.clone());
+        let (name, remark, profile) = (name.clone(), remark.clone(), profile.clone());
         let uin = allotted.unwrap_or(uin);
-        Command::CreateSubAccount(CreateSubAccount {
-            uin,
-            name,
-            kind,
-            remark,
-            profile: Profile::default(),
-        })
+        Command::CreateSubAccount(CreateSubAccount { uin, name, kind, remark, profile })
     };
     let answer = |it: &Made<'_>| {
         let created = made(it.state.sub_account(it.allotted_uin.unwrap_or(uin)))?;
         let sub_account = Some(objects::sub_account(it.state, it.presets, created));
-        Ok(proto::CreateSubAccountResponse { sub_account, result: None })
+        Ok(proto::CreateSubAccountResponse { sub_account, password: None, result: None })
     };
-    service.run(write, &reads, !is_given, command, answer).await
+    let answered = service.run(write, &reads, !is_given, command, answer).await?;
+    let password = NewPassword::shown(password.as_ref(), &answered);
+    Ok(proto::CreateSubAccountResponse { password, ..answered.response })
 }
 
 pub(super) async fn get(
@@ -80,22 +100,43 @@ pub(super) async fn list(
 
 pub(super) async fn update(
     service: &Administration,
-    request: proto::UpdateSubAccountRequest,
+    mut request: proto::UpdateSubAccountRequest,
 ) -> Result<proto::UpdateSubAccountResponse, NodeError> {
+    let password = request.password.take();
     let write = Write::new("UpdateSubAccount", request.owner_uin, &request.options, &request)?;
-    let proto::UpdateSubAccountRequest { owner_uin: _, uin, name, remark, options: _ } = request;
-    let command = Command::UpdateSubAccount(UpdateSubAccount {
+    let proto::UpdateSubAccountRequest {
+        owner_uin: _,
         uin,
         name,
         remark,
-        profile: ProfileUpdate::default(),
-    });
+        console_login,
+        password: _,
+        generate_password,
+        need_reset_password,
+        phone_num,
+        country_code,
+        email,
+        options: _,
+    } = request;
+    let password = NewPassword::read(password, generate_password).await?;
+    let profile = ProfileUpdate {
+        console_login,
+        need_reset_password,
+        password_hash: password.as_ref().map(|it| it.hash.clone()),
+        phone_num,
+        country_code,
+        email,
+    };
+    let command = Command::UpdateSubAccount(UpdateSubAccount { uin, name, remark, profile });
     let answer = |it: &Made<'_>| {
         let updated = made(it.state.sub_account(uin))?;
         let sub_account = Some(objects::sub_account(it.state, it.presets, updated));
-        Ok(proto::UpdateSubAccountResponse { sub_account, result: None })
+        Ok(proto::UpdateSubAccountResponse { sub_account, password: None, result: None })
     };
-    service.command(write, command, answer).await
+    let reads = |state: &AccountState| command.global_reads(state);
+    let answered = service.run(write, &reads, false, |_| command.clone(), answer).await?;
+    let password = NewPassword::shown(password.as_ref(), &answered);
+    Ok(proto::UpdateSubAccountResponse { password, ..answered.response })
 }
 
 pub(super) async fn delete(
@@ -103,7 +144,8 @@ pub(super) async fn delete(
     request: proto::DeleteSubAccountRequest,
 ) -> Result<proto::DeleteSubAccountResponse, NodeError> {
     let write = Write::new("DeleteSubAccount", request.owner_uin, &request.options, &request)?;
-    let proto::DeleteSubAccountRequest { owner_uin: _, uin, force, options: _ } = request;
-    let command = Command::DeleteSubAccount(DeleteSubAccount { uin, force, delete_keys: false });
+    let proto::DeleteSubAccountRequest { owner_uin: _, uin, force, delete_keys, options: _ } =
+        request;
+    let command = Command::DeleteSubAccount(DeleteSubAccount { uin, force, delete_keys });
     service.command(write, command, |_| Ok(Default::default())).await
 }

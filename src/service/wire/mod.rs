@@ -4,6 +4,7 @@
 //! requests stand in `request`. It must never decide anything.
 
 pub mod decision;
+pub(super) mod identities;
 pub(super) mod objects;
 pub mod request;
 

@@ -1,17 +1,17 @@
 //! From the directory's values to messages: accounts, sub-accounts, groups, policies, apps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::narrow;
+use super::{identities, narrow};
 use crate::directory::{
     Account, AccountState, App, Attachment, Group, Policy, PolicyBody, PolicyId, PolicyVersion,
-    Preset, PresetOrigin, Presets, RecordKey, SubAccount, SubAccountKind, UnixMillis,
+    Preset, PresetOrigin, Presets, Profile, RecordKey, SubAccount, SubAccountKind, UnixMillis,
 };
 use crate::lang;
 use crate::node::{AccountEvent, Node, NodeError};
 use crate::service::proto;
 
-fn timestamp(time: UnixMillis) -> Option<prost_types::Timestamp> {
+pub(super) fn timestamp(time: UnixMillis) -> Option<prost_types::Timestamp> {
     let nanos = i32::try_from(time.0.rem_euclid(1_000).saturating_mul(1_000_000)).ok()?;
     Some(prost_types::Timestamp { seconds: time.0.div_euclid(1_000), nanos })
 }
@@ -43,7 +43,7 @@ fn policy_name(state: &AccountState, presets: &Presets, id: PolicyId) -> String 
     custom.or_else(preset).unwrap_or_default()
 }
 
-fn attachments(
+pub(super) fn attachments(
     state: &AccountState,
     presets: &Presets,
     list: &[Attachment],
@@ -73,9 +73,17 @@ pub(in crate::service) fn sub_account(
         attachments: list,
         groups,
         boundary,
-        uid: _,
-        profile: _,
+        uid,
+        profile,
     } = it;
+    let Profile {
+        console_login,
+        need_reset_password,
+        password_hash,
+        phone_num,
+        country_code,
+        email,
+    } = profile;
     let group = |id: &crate::directory::GroupId| {
         state.group(*id).map(|it| proto::GroupRef { group_id: id.0, group_name: it.name.clone() })
     };
@@ -87,12 +95,28 @@ pub(in crate::service) fn sub_account(
         created_at: timestamp(*created_at),
         policies: attachments(state, presets, list),
         groups: groups.iter().filter_map(group).collect(),
-        boundary: boundary.map(|id| proto::PolicyRef {
-            policy_id: id.0,
-            policy_name: policy_name(state, presets, id),
-            attached_at: None,
-        }),
+        boundary: self::boundary(state, presets, *boundary),
+        uid: *uid,
+        console_login: *console_login,
+        need_reset_password: *need_reset_password,
+        has_password: password_hash.is_some(),
+        phone_num: phone_num.clone(),
+        country_code: country_code.clone(),
+        email: email.clone(),
     }
+}
+
+/// The policy that caps somebody.
+pub(super) fn boundary(
+    state: &AccountState,
+    presets: &Presets,
+    boundary: Option<PolicyId>,
+) -> Option<proto::PolicyRef> {
+    boundary.map(|id| proto::PolicyRef {
+        policy_id: id.0,
+        policy_name: policy_name(state, presets, id),
+        attached_at: None,
+    })
 }
 
 fn kind_word(kind: SubAccountKind) -> proto::SubAccountKind {
@@ -137,7 +161,7 @@ pub(in crate::service) fn group(
     }
 }
 
-fn text(body: &PolicyBody) -> String {
+pub(super) fn text(body: &PolicyBody) -> String {
     String::from_utf8_lossy(body.bytes()).into_owned()
 }
 
@@ -146,8 +170,11 @@ fn digest(body: &PolicyBody) -> String {
 }
 
 fn uses(state: &AccountState, id: PolicyId) -> (u32, u32) {
-    let attached = state.users_with_policy(id).count() + state.groups_with_policy(id).count();
-    (narrow(attached), narrow(state.users_with_boundary(id).count()))
+    let (users, groups) =
+        (state.users_with_policy(id).count(), state.groups_with_policy(id).count());
+    let attached = users + groups + state.roles_with_policy(id).count();
+    let bounded = state.users_with_boundary(id).count() + state.roles_with_boundary(id).count();
+    (narrow(attached), narrow(bounded))
 }
 
 /// A custom policy; `with_document` is false in lists.
@@ -164,7 +191,7 @@ pub(in crate::service) fn policy(
         updated_at,
         default_version,
         next_version: _,
-        tags: _,
+        tags,
     } = it;
     let body = state.version(*id, *default_version).map(|version| &version.body);
     let (attached, boundaries) = uses(state, *id);
@@ -180,6 +207,7 @@ pub(in crate::service) fn policy(
         digest: body.map(digest).unwrap_or_default(),
         attachments: attached,
         boundaries,
+        tags: tags.clone(),
     }
 }
 
@@ -206,6 +234,7 @@ pub(in crate::service) fn preset(
         digest: digest(&it.body),
         attachments: attached,
         boundaries,
+        tags: BTreeMap::new(),
     }
 }
 
@@ -291,11 +320,12 @@ fn changed(
                 let it = state.apps.get(&sdkappid).map(|it| app(it));
                 (it.map(Object::App), Some(Key::Sdkappid(sdkappid)))
             }
+            RecordKey::Role(id) => {
+                let it = state.role(id).map(|it| identities::role(state, presets, it, true));
+                (it.map(Object::Role), Some(Key::RoleId(id.0)))
+            }
             // Keys are not told to watchers.
-            RecordKey::Role(_)
-            | RecordKey::AccessKey(_)
-            | RecordKey::Version(..)
-            | RecordKey::Global(_) => (None, None),
+            RecordKey::AccessKey(_) | RecordKey::Version(..) | RecordKey::Global(_) => (None, None),
         };
         match (object, gone) {
             (Some(object), _) => put.push(proto::AccountObject { object: Some(object) }),

@@ -97,6 +97,30 @@ async fn policies(server: &mut TestServer, uin: u64, group_id: u64) -> u64 {
     policy_id
 }
 
+async fn roles(server: &mut TestServer, policy_id: u64) {
+    let made = write!(
+        server,
+        create_role,
+        CreateRoleRequest { name: "r".into(), trust_policy: super::identities::TRUST.into() }
+    );
+    let role_id = made.role.unwrap().role_id;
+    write!(server, update_role, UpdateRoleRequest { role_id, description: Some("说明".into()) });
+    let tags = [("env".to_owned(), "生产".to_owned())].into();
+    write!(server, tag_role, TagRoleRequest { role_id, tags });
+    write!(server, untag_role, UntagRoleRequest { role_id, keys: vec!["team".into()] });
+    let to_role =
+        pb::AttachPolicyRequest { owner_uin: ROOT, policy_id, role_id, ..Default::default() };
+    server.admin.attach_policy(to_role).await.unwrap();
+    let doomed = pb::CreateRoleRequest {
+        owner_uin: ROOT,
+        name: "doomed".to_owned(),
+        trust_policy: super::identities::TRUST.to_owned(),
+        ..Default::default()
+    };
+    let role = server.admin.create_role(doomed).await.unwrap().into_inner().role;
+    write!(server, delete_role, DeleteRoleRequest { role_id: role.unwrap().role_id });
+}
+
 async fn apps_and_folder(server: &mut TestServer) {
     let tags = [("env".to_owned(), "生产".to_owned())].into();
     let made =
@@ -168,7 +192,8 @@ async fn every_record_of_a_busy_store_can_be_decoded() {
             .await;
     operator_presets_come_and_go(&server, dir.path(), &files).await;
     let (uin, group_id) = people_and_groups(&mut server).await;
-    policies(&mut server, uin, group_id).await;
+    let policy_id = policies(&mut server, uin, group_id).await;
+    roles(&mut server, policy_id).await;
     apps_and_folder(&mut server).await;
     deletions(&mut server).await;
     write!(server, remove_group_member, RemoveGroupMemberRequest { group_id, uin });
@@ -183,8 +208,8 @@ async fn every_record_of_a_busy_store_can_be_decoded() {
             writes.insert(String::from_utf8(entry.key).unwrap());
         }
     }
-    assert_eq!(kinds.len(), 16, "{kinds:?}");
-    // The 22 commands and the folder, each under its own request id.
-    assert_eq!(writes.len(), 23, "{writes:?}");
+    assert_eq!(kinds.len(), 17, "{kinds:?}");
+    // The 27 commands and the folder, each under its own request id.
+    assert_eq!(writes.len(), 28, "{writes:?}");
     server.stop().await;
 }

@@ -6,6 +6,7 @@ mod batch_props;
 mod consistency;
 mod edges;
 mod every_record;
+mod identities;
 mod loading;
 mod operator_presets;
 mod raw_bytes;

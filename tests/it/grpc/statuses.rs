@@ -109,6 +109,7 @@ async fn refused_commands_have_their_codes() {
         policy_id: policy,
         uin: alice,
         group_id: 1,
+        role_id: 0,
         options: None,
     };
     let status = server.admin.attach_policy(both).await.unwrap_err();

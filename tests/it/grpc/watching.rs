@@ -34,6 +34,7 @@ fn names(objects: &[pb::AccountObject]) -> Vec<String> {
         Object::Group(it) => format!("group {}", it.name),
         Object::Policy(it) => format!("policy {}", it.name),
         Object::App(it) => format!("app {}", it.sdkappid),
+        Object::Role(it) => format!("role {}", it.name),
     };
     objects.iter().map(name).filter(|name| !name.starts_with("account")).collect()
 }

@@ -133,7 +133,7 @@ where
     let job = WriteJob { reads: &reads, allot_uin, run: &run };
     let options = WriteOptions::default();
     let written = call.node.write(call.caller.owner_uin, &options, &job).await;
-    let Written { answer, revision } = written.map_err(status::cam)?;
+    let Written { answer, revision, is_repeat: _ } = written.map_err(status::cam)?;
     let fields = serde_json::from_slice(&answer)
         .map_err(|error| CamError::internal(format!("an answer cannot be read back: {error}")))?;
     Ok(Done { fields, revision: call.node.token(revision) })
