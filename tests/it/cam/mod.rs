@@ -1,8 +1,13 @@
 //! The CAM API 3.0 and STS over HTTP, in process.
 
+mod attachments;
 pub(crate) mod client;
 mod description;
+mod groups;
+mod keys;
+mod policies;
 mod rights;
+mod users;
 mod wire;
 
 use std::net::SocketAddr;

@@ -4,11 +4,13 @@
 //! in one commit. It must never change anything otherwise.
 
 mod attachments;
+mod boundaries;
 mod grants;
 mod groups;
 mod keys;
 mod objects;
 mod policies;
+mod roles;
 mod users;
 mod versions;
 
@@ -46,6 +48,8 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Done, CamError> {
         "Users and accounts" => users::run(call).await,
         "User groups" => groups::run(call).await,
         "Access keys" => keys::run(call).await,
+        "Permission boundary" => boundaries::run(call).await,
+        "Roles" => roles::run(call).await,
         _ => Err(not_built(call)),
     }
 }
