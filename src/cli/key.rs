@@ -12,6 +12,18 @@ use crate::service::proto;
 /// Access keys, by SecretId
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
+    /// Creates an access key and shows its secret, once
+    #[command(after_help = "Example:\n  camgate key create alice --description ci")]
+    Create {
+        /// The sub-account, by name or uin; `root` for the account's own
+        user: String,
+        /// A description for people
+        #[arg(long, default_value = "", hide_default_value = true)]
+        description: String,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "documented where it is declared")]
+        write: WriteArgs,
+    },
     /// Lists access keys, without their secrets
     #[command(after_help = "Example:\n  camgate key list --user alice")]
     List {
@@ -48,6 +60,13 @@ impl KeyCommand {
     pub async fn run(self, client: &mut Client) -> Result<Answer, CliError> {
         let owner_uin = client.owner().await?;
         match self {
+            Self::Create { user, description, write } => {
+                let (uin, options) = (client.uin(&user).await?, write.options());
+                let request =
+                    proto::CreateAccessKeyRequest { owner_uin, uin, description, options };
+                let response = client.administration.create_access_key(request).await?.into_inner();
+                Ok(created(&user, response))
+            }
             Self::List { user } => list(client, owner_uin, user).await,
             Self::Enable(key) => switch(client, owner_uin, key, proto::KeyStatus::Active).await,
             Self::Disable(key) => switch(client, owner_uin, key, proto::KeyStatus::Inactive).await,
@@ -60,6 +79,19 @@ impl KeyCommand {
             }
         }
     }
+}
+
+/// The answer that shows a secret.
+fn created(user: &str, response: proto::CreateAccessKeyResponse) -> Answer {
+    let proto::CreateAccessKeyResponse { access_key, secret_key, result } = response;
+    let key = access_key.unwrap_or_default();
+    let mut done = format!("created a key for {user}\nsecret id {}", key.secret_id);
+    let mut fields = view::field("access_key", view::access_key(&key));
+    if let Some(proto::Secret { text }) = secret_key {
+        done.push_str(&format!("\nsecret key {text} (not shown again)"));
+        fields.insert("secret_key".into(), text.into());
+    }
+    view::written(&done, fields, result)
 }
 
 async fn switch(

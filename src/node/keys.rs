@@ -5,8 +5,10 @@
 
 use super::error::NodeError;
 use super::{Node, records};
-use crate::authn::secret::SecretKey;
-use crate::directory::{GlobalKey, KeyStatus, SecretId};
+use crate::authn::random::NoEntropy;
+use crate::authn::secret::{SecretKey, generate_key_id};
+use crate::authn::vault::VaultError;
+use crate::directory::{GlobalKey, KeyStatus, SealedSecret, SecretId};
 
 /// A permanent key that may sign.
 #[derive(Debug, Clone)]
@@ -21,7 +23,44 @@ pub struct SigningKey {
     pub secret: SecretKey,
 }
 
+/// A key that is about to be created: its secret is shown once and then known only sealed.
+#[derive(Debug)]
+pub struct NewKey {
+    /// Its public half.
+    pub secret_id: SecretId,
+    /// Its secret half, for the one reply that shows it.
+    pub secret: SecretKey,
+    /// The same, for the record.
+    pub sealed_secret: SealedSecret,
+}
+
 impl Node {
+    /// Makes a key for an account, at random.
+    ///
+    /// # Errors
+    /// [`NodeError::NoMasterKey`], or without randomness.
+    pub fn new_key(&self, owner_uin: u64) -> Result<NewKey, NodeError> {
+        let no_entropy = |error: NoEntropy| NodeError::from(VaultError::from(error));
+        let id = generate_key_id().map_err(no_entropy)?;
+        let id = SecretId::parse(&id)
+            .ok_or_else(|| NodeError::Internal("a generated SecretId is none".to_owned()))?;
+        self.seal_key(owner_uin, id, SecretKey::generate().map_err(no_entropy)?)
+    }
+
+    /// Seals a key that was chosen elsewhere, for an account.
+    ///
+    /// # Errors
+    /// [`NodeError::NoMasterKey`], or without randomness.
+    pub fn seal_key(
+        &self,
+        owner_uin: u64,
+        secret_id: SecretId,
+        secret: SecretKey,
+    ) -> Result<NewKey, NodeError> {
+        let sealed = self.vault()?.seal_secret(owner_uin, secret_id.as_str(), &secret)?;
+        Ok(NewKey { secret_id, secret, sealed_secret: SealedSecret(sealed.into()) })
+    }
+
     /// The key with this id; none when there is none, when it is inactive, or when its holder is
     /// gone.
     ///

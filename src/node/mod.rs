@@ -38,7 +38,7 @@ use tokio::sync::{Mutex, watch as watch_channel};
 pub use clock::{Clock, SystemClock};
 pub use error::NodeError;
 pub use health::Readiness;
-pub use keys::SigningKey;
+pub use keys::{NewKey, SigningKey};
 pub use passwords::hash_password;
 pub use presets::{PolicyFiles, Shared};
 pub use preview::{CaseChange, PREVIEW_REQUESTS_MAX, preview};

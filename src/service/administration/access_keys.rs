@@ -1,11 +1,40 @@
-//! Access keys: list, update, delete.
+//! Access keys: create, list, update, delete.
+//!
+//! A secret is in the one answer that makes it; it is no part of the answer that is kept for a
+//! repeated request.
 
 use super::{Administration, Look, Made, Write, made, not_found};
-use crate::directory::{Command, DeleteAccessKey, UpdateAccessKey};
+use crate::directory::{AccountState, Command, CreateAccessKey, DeleteAccessKey, UpdateAccessKey};
 use crate::node::NodeError;
 use crate::service::page::Page;
 use crate::service::proto;
 use crate::service::wire::identities;
+use crate::service::wire::request::required;
+
+pub(super) async fn create(
+    service: &Administration,
+    request: proto::CreateAccessKeyRequest,
+) -> Result<proto::CreateAccessKeyResponse, NodeError> {
+    let write = Write::new("CreateAccessKey", request.owner_uin, &request.options, &request)?;
+    let proto::CreateAccessKeyRequest { owner_uin, uin, description, options: _ } = request;
+    let holder = required("uin", uin)?;
+    let key = service.node.new_key(owner_uin)?;
+    let command = Command::CreateAccessKey(CreateAccessKey {
+        holder,
+        secret_id: key.secret_id,
+        sealed_secret: key.sealed_secret.clone(),
+        description,
+    });
+    let answer = |it: &Made<'_>| {
+        let access_key = Some(identities::access_key(made(it.state.access_key(key.secret_id))?));
+        Ok(proto::CreateAccessKeyResponse { access_key, secret_key: None, result: None })
+    };
+    let reads = |state: &AccountState| command.global_reads(state);
+    let answered = service.run(write, &reads, false, |_| command.clone(), answer).await?;
+    let secret = answered.is_done_now.then(|| key.secret.expose().to_owned());
+    let secret_key = secret.map(|text| proto::Secret { text });
+    Ok(proto::CreateAccessKeyResponse { secret_key, ..answered.response })
+}
 
 pub(super) async fn list(
     service: &Administration,

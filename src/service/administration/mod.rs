@@ -206,6 +206,7 @@ write_answers!(
     AddGroupMemberResponse,
     ApplyAccountResponse,
     AttachPolicyResponse,
+    CreateAccessKeyResponse,
     CreateAccountResponse,
     CreateAppResponse,
     CreateGroupResponse,
@@ -315,6 +316,8 @@ methods! {
     delete_role, DeleteRole(DeleteRoleRequest) -> DeleteRoleResponse = roles::delete;
     tag_role, TagRole(TagRoleRequest) -> TagRoleResponse = roles::tag;
     untag_role, UntagRole(UntagRoleRequest) -> UntagRoleResponse = roles::untag;
+    create_access_key, CreateAccessKey(CreateAccessKeyRequest) -> CreateAccessKeyResponse
+        = access_keys::create;
     list_access_keys, ListAccessKeys(ListAccessKeysRequest) -> ListAccessKeysResponse
         = access_keys::list;
     update_access_key, UpdateAccessKey(UpdateAccessKeyRequest) -> UpdateAccessKeyResponse

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use camgate::authn::vault::master_key::MasterKey;
 use camgate::directory::{Record, Slot};
 use camgate::node::{NodeSettings, PolicyFiles};
 use camgate::service::proto as pb;
 use camgate::store::record::{self, Stored};
 use camgate::store::{MemoryStore, Store};
 
+use super::identities::new_key;
 use super::{ALLOW_ALL, APPS, ROOT, TestServer};
 
 fn options(id: &str) -> Option<pb::WriteOptions> {
@@ -121,6 +123,17 @@ async fn roles(server: &mut TestServer, policy_id: u64) {
     write!(server, delete_role, DeleteRoleRequest { role_id: role.unwrap().role_id });
 }
 
+async fn access_keys(server: &mut TestServer, uin: u64) {
+    // The secret is in the first answer only.
+    let made = server.admin.create_access_key(new_key(uin, "CreateAccessKey")).await.unwrap();
+    let secret_id = made.into_inner().access_key.unwrap().secret_id;
+    let status = pb::KeyStatus::Inactive.into();
+    write!(server, update_access_key, UpdateAccessKeyRequest { secret_id, status });
+    let made = server.admin.create_access_key(new_key(uin, "")).await.unwrap();
+    let secret_id = made.into_inner().access_key.unwrap().secret_id;
+    write!(server, delete_access_key, DeleteAccessKeyRequest { secret_id });
+}
+
 async fn apps_and_folder(server: &mut TestServer) {
     let tags = [("env".to_owned(), "生产".to_owned())].into();
     let made =
@@ -187,13 +200,15 @@ async fn every_record_of_a_busy_store_can_be_decoded() {
     let dir = tempfile::tempdir().unwrap();
     let files = PolicyFiles { patterns: vec![format!("{}/*.json", dir.path().display())] };
     let store = Arc::new(MemoryStore::new());
+    let master_key = Some(MasterKey::generate().unwrap());
+    let settings = NodeSettings { master_key, ..NodeSettings::default() };
     let mut server =
-        TestServer::start(Arc::clone(&store) as _, Some(files.clone()), NodeSettings::default())
-            .await;
+        TestServer::start(Arc::clone(&store) as _, Some(files.clone()), settings).await;
     operator_presets_come_and_go(&server, dir.path(), &files).await;
     let (uin, group_id) = people_and_groups(&mut server).await;
     let policy_id = policies(&mut server, uin, group_id).await;
     roles(&mut server, policy_id).await;
+    access_keys(&mut server, uin).await;
     apps_and_folder(&mut server).await;
     deletions(&mut server).await;
     write!(server, remove_group_member, RemoveGroupMemberRequest { group_id, uin });
@@ -208,8 +223,8 @@ async fn every_record_of_a_busy_store_can_be_decoded() {
             writes.insert(String::from_utf8(entry.key).unwrap());
         }
     }
-    assert_eq!(kinds.len(), 17, "{kinds:?}");
-    // The 27 commands and the folder, each under its own request id.
-    assert_eq!(writes.len(), 28, "{writes:?}");
+    assert_eq!(kinds.len(), 20, "{kinds:?}");
+    // The 30 commands and the folder, each under its own request id.
+    assert_eq!(writes.len(), 31, "{writes:?}");
     server.stop().await;
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use camgate::authn::vault::master_key::MasterKey;
+use camgate::directory::SecretId;
 use camgate::node::NodeSettings;
 use camgate::service::proto as pb;
 use camgate::store::{MemoryStore, Store};
@@ -217,13 +219,15 @@ async fn a_given_password_keeps_the_rule_and_is_stored_as_a_slow_hash_only() {
 
 #[tokio::test]
 async fn watchers_see_roles_and_profiles_and_no_secret() {
-    let mut server = TestServer::memory().await;
+    let mut server = sealing(Arc::new(MemoryStore::new())).await;
     server.create_account().await;
     let watch = pb::WatchRequest { owner_uin: ROOT, after: String::new() };
     let mut events = server.watch.watch(watch.clone()).await.unwrap().into_inner();
     let secret = Some(pb::Secret { text: PASSWORD.to_owned() });
     let request = pb::CreateSubAccountRequest { password: secret, ..carol("") };
     server.admin.create_sub_account(request).await.unwrap();
+    let made = server.admin.create_access_key(new_key(ROOT, "")).await.unwrap().into_inner();
+    let (secret_id, secret) = (made.access_key.unwrap().secret_id, made.secret_key.unwrap().text);
     let role = create_role(&mut server, "deployer", "im").await;
     let delete =
         pb::DeleteRoleRequest { owner_uin: ROOT, role_id: role.role_id, ..Default::default() };
@@ -244,8 +248,132 @@ async fn watchers_see_roles_and_profiles_and_no_secret() {
     assert_eq!(removed, [pb::object_key::Key::RoleId(role.role_id)]);
     let mut fresh = server.watch.watch(watch).await.unwrap().into_inner();
     told.extend(fresh.next().await.unwrap().unwrap().encode_to_vec());
-    for text in ["$argon2id$", PASSWORD] {
+    for text in ["$argon2id$", PASSWORD, secret_id.as_str(), secret.as_str()] {
         assert!(!told.windows(text.len()).any(|it| it == text.as_bytes()), "{text}");
     }
+    server.stop().await;
+}
+
+/// A server that can hold secrets.
+async fn sealing(store: Arc<MemoryStore>) -> TestServer {
+    let master_key = Some(MasterKey::generate().unwrap());
+    let settings = NodeSettings { master_key, ..NodeSettings::default() };
+    TestServer::start(store, None, settings).await
+}
+
+pub(super) fn new_key(uin: u64, request_id: &str) -> pb::CreateAccessKeyRequest {
+    pb::CreateAccessKeyRequest {
+        owner_uin: ROOT,
+        uin,
+        description: "ci".to_owned(),
+        options: Some(pb::WriteOptions { request_id: request_id.to_owned(), ..Default::default() }),
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_shown_once_and_stored_sealed() {
+    let store = Arc::new(MemoryStore::new());
+    let mut server = sealing(Arc::clone(&store)).await;
+    server.create_account().await;
+    let alice = server.create_user("alice").await;
+    let request = new_key(alice, "r1");
+    let made = server.admin.create_access_key(request.clone()).await.unwrap().into_inner();
+    let (key, secret) = (made.access_key.clone().unwrap(), made.secret_key.clone().unwrap());
+    assert_eq!(
+        (key.uin, key.status(), key.description.as_str()),
+        (alice, pb::KeyStatus::Active, "ci")
+    );
+    assert!(!format!("{made:?}").contains(&secret.text), "a secret is printed");
+    let id = SecretId::parse(&key.secret_id).unwrap();
+    let signing = server.node.signing_key(id).await.unwrap().unwrap();
+    assert_eq!((signing.holder, signing.secret.expose()), (alice, secret.text.as_str()));
+    // The same request again makes no second key, and does not tell the secret again.
+    let again = server.admin.create_access_key(request).await.unwrap().into_inner();
+    assert_eq!((again.access_key, again.secret_key), (Some(key), None));
+    let mut trial = new_key(alice, "");
+    trial.options = Some(pb::WriteOptions { validate_only: true, ..Default::default() });
+    let trial = server.admin.create_access_key(trial).await.unwrap().into_inner();
+    assert_eq!(trial.secret_key, None);
+    let (entries, _) = store.read_prefix(b"").await.unwrap();
+    let holds = |entry: &camgate::store::Entry, text: &str| {
+        entry.value.windows(text.len()).any(|it| it == text.as_bytes())
+    };
+    assert!(!entries.iter().any(|entry| holds(entry, &secret.text)), "a secret is stored");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn keys_are_switched_listed_and_deleted() {
+    let mut server = sealing(Arc::new(MemoryStore::new())).await;
+    server.create_account().await;
+    let alice = server.create_user("alice").await;
+    let mut ids = Vec::new();
+    for uin in [ROOT, alice, alice] {
+        let made = server.admin.create_access_key(new_key(uin, "")).await.unwrap().into_inner();
+        ids.push(made.access_key.unwrap().secret_id);
+    }
+    let status = server.admin.create_access_key(new_key(alice, "")).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    let reason = status.get_error_details().error_info().unwrap().reason.clone();
+    assert_eq!(reason, "OperationDenied.AccessKeyOverLimit");
+
+    let mut list = pb::ListAccessKeysRequest { owner_uin: ROOT, ..Default::default() };
+    list.page = Some(pb::PageRequest { page_size: 2, page_token: String::new() });
+    let first = server.admin.list_access_keys(list.clone()).await.unwrap().into_inner();
+    list.page = Some(pb::PageRequest { page_size: 2, page_token: first.next_page_token.clone() });
+    let second = server.admin.list_access_keys(list).await.unwrap().into_inner();
+    let keys = first.access_keys.iter().chain(&second.access_keys);
+    let mut listed: Vec<_> = keys.map(|it| it.secret_id.clone()).collect();
+    assert!(listed.is_sorted() && second.next_page_token.is_empty());
+    let mut sorted = ids.clone();
+    sorted.sort();
+    listed.sort();
+    assert_eq!(listed, sorted);
+    let of_alice = pb::ListAccessKeysRequest { owner_uin: ROOT, uin: alice, ..Default::default() };
+    let of_alice = server.admin.list_access_keys(of_alice).await.unwrap().into_inner();
+    assert_eq!(of_alice.access_keys.len(), 2);
+
+    let disable = pb::UpdateAccessKeyRequest {
+        owner_uin: ROOT,
+        secret_id: ids[1].clone(),
+        status: pb::KeyStatus::Inactive.into(),
+        ..Default::default()
+    };
+    let disabled = server.admin.update_access_key(disable).await.unwrap().into_inner();
+    assert_eq!(disabled.access_key.unwrap().status(), pb::KeyStatus::Inactive);
+    let id = SecretId::parse(&ids[1]).unwrap();
+    assert!(server.node.signing_key(id).await.unwrap().is_none());
+    let delete = |secret_id: &str| pb::DeleteAccessKeyRequest {
+        owner_uin: ROOT,
+        secret_id: secret_id.to_owned(),
+        options: None,
+    };
+    server.admin.delete_access_key(delete(&ids[1])).await.unwrap();
+    let status = server.admin.delete_access_key(delete(&ids[1])).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+    let status = server.admin.delete_access_key(delete("nonsense")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+
+    // Whoever holds keys is deleted only with them.
+    let gone = |delete_keys| pb::DeleteSubAccountRequest {
+        owner_uin: ROOT,
+        uin: alice,
+        delete_keys,
+        ..Default::default()
+    };
+    let status = server.admin.delete_sub_account(gone(false)).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    server.admin.delete_sub_account(gone(true)).await.unwrap();
+    let id = SecretId::parse(&ids[2]).unwrap();
+    assert!(server.node.signing_key(id).await.unwrap().is_none());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_without_a_master_key_makes_no_keys() {
+    let mut server = TestServer::memory().await;
+    server.create_account().await;
+    let status = server.admin.create_access_key(new_key(ROOT, "")).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
     server.stop().await;
 }
