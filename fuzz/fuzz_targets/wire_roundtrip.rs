@@ -102,7 +102,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
         };
     }
-    match kind % 9 {
+    match kind % 11 {
         0 => ask!(authorization, check),
         1 => ask!(authorization, batch_check),
         2 => ask!(authorization, explain),
@@ -111,6 +111,8 @@ fuzz_target!(|bytes: &[u8]| {
         5 => ask!(authorization, list_actions),
         6 => ask!(authorization, list_principals),
         7 => ask!(administration, check_policy_document),
+        9 => ask!(administration, list_roles),
+        10 => ask!(administration, list_access_keys),
         _ => stored(bytes),
     }
 });

@@ -359,8 +359,14 @@ proptest! {
             }
         }
         let uins = case.account.input.principals.iter().map(|it| it.uin);
-        let expected: Vec<u64> =
-            uins.filter(|uin| is_allowed(&case.ask(|it| it.principal = *uin))).collect();
+        // What an owner granted was granted to the one who asked, and to nobody else.
+        let asks = |uin: u64| {
+            case.ask(|it| {
+                it.principal = uin;
+                it.granted_by_owner = false;
+            })
+        };
+        let expected: Vec<u64> = uins.filter(|uin| is_allowed(&asks(*uin))).collect();
         prop_assert_eq!(found, expected);
 
         let page = list_actions(&snapshot, case.request.parts(), None, usize::MAX).unwrap();

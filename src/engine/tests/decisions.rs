@@ -175,11 +175,12 @@ fn every_matching_allow_determines() {
 
 #[test]
 fn message_recipients_are_nobody() {
-    // rule D-12
+    // rules D-12, D-21
     let mut fixture = Fixture::of(ALLOW_ALL);
     fixture.alice().kind = PrincipalKind::MessageRecipient;
     assert_eq!(fixture.ask(ALICE, GET, APP1), "DENY unknown_principal");
-    for kind in [PrincipalKind::WecomSubUser, PrincipalKind::Collaborator] {
+    let others = [PrincipalKind::WecomSubUser, PrincipalKind::Collaborator, PrincipalKind::Role];
+    for kind in others {
         fixture.alice().kind = kind;
         assert_eq!(fixture.ask(ALICE, GET, APP1), "ALLOW allow identity/1000001#0");
     }

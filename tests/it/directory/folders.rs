@@ -6,7 +6,10 @@ use camgate::catalog::Catalog;
 use camgate::directory::folder::{
     FOLDER_BYTES_MAX, FOLDER_FILES_MAX, Folder, Plan, PlanError, PlanOptions, Widening,
 };
-use camgate::directory::{Command, DirectoryError, PolicyId, PutBoundary, Target, execute_all};
+use camgate::directory::{
+    BoundaryTarget, Command, CreateAccessKey, DirectoryError, PolicyId, PutBoundary, SealedSecret,
+    Target, execute_all,
+};
 use proptest::prelude::*;
 
 use super::random::{commands, play};
@@ -249,7 +252,7 @@ fn a_plan_that_cannot_be_done_says_why() {
     fixture.user(7, "extra");
     let old = fixture.policy("old", ALLOW);
     fixture.done(Command::PutBoundary(PutBoundary {
-        target: camgate::directory::BoundaryTarget::User(7),
+        target: BoundaryTarget::User(7),
         policy: old.into(),
     }));
     let error = plan(&fixture, &sample(), false).unwrap_err();
@@ -313,6 +316,45 @@ fn the_global_records_to_read_are_those_of_what_comes_and_goes() {
     for prune in [false, true] {
         assert!(keys(&plan(&fixture, &sample(), prune).unwrap()).is_subset(&reads));
     }
+}
+
+#[test]
+fn roles_and_keys_are_none_of_a_folders_business() {
+    let mut fixture = Fixture::new();
+    let (gone, kept) = (fixture.policy("gone", ALLOW), fixture.policy("kept", ALLOW));
+    let role = fixture.role("deployer");
+    fixture.attach(gone, Target::Role(role.into()));
+    fixture.attach(kept, Target::Role(role.into()));
+    let key = |holder| {
+        Command::CreateAccessKey(CreateAccessKey {
+            holder,
+            secret_id: super::secret_id(1),
+            sealed_secret: SealedSecret([1].into()),
+            description: String::new(),
+        })
+    };
+    fixture.done(key(BOB));
+    let account = r#"{"owner_uin": 12345678, "app_id": 1250000001,
+        "sub_accounts": [{"uin": 100000001, "name": "alice"}]}"#;
+    let folder = Folder::parse(&files(account, &[("kept", ALLOW)])).unwrap();
+    // Bob, whom the folder does not name, has a key: he is not pruned.
+    let error = plan(&fixture, &folder, true).unwrap_err();
+    assert!(error.to_string().contains("1 access keys"), "{error}");
+    let steps = plan(&fixture, &folder, false).unwrap();
+    let detach = steps.steps.iter().find(|step| step.summary.contains("the role `deployer`"));
+    assert_eq!(detach.unwrap().widening, Widening::Narrows);
+    let mut applied = fixture.clone();
+    apply(&mut applied, &steps);
+    let attached: Vec<PolicyId> =
+        applied.state.role(role).unwrap().attachments.iter().map(|it| it.policy).collect();
+    assert_eq!(attached, [kept]);
+    assert_eq!(applied.state.access_keys, fixture.state.access_keys);
+    assert!(plan(&applied, &folder, false).unwrap().is_empty());
+    // A role's boundary is not taken away, so its policy stays.
+    let target = BoundaryTarget::Role(role.into());
+    fixture.done(Command::PutBoundary(PutBoundary { target, policy: gone.into() }));
+    let error = plan(&fixture, &folder, false).unwrap_err();
+    assert!(error.to_string().contains("0 users and 1 roles"), "{error}");
 }
 
 fn is_about_roles_or_keys(error: &DirectoryError) -> bool {
