@@ -11,6 +11,8 @@ pub mod analysis;
 pub mod engine;
 // floor 2
 #[cfg(feature = "server")]
+pub mod audit;
+#[cfg(feature = "server")]
 pub mod authn;
 #[cfg(feature = "server")]
 pub mod directory;

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::account_changes::changes;
 use super::answer::{Answer, CliError, table_or};
 use super::args::{WriteArgs, tags};
 use super::client::{Client, Pages, missing};
@@ -57,6 +58,16 @@ pub enum AccountCommand {
     /// Shows one account and how much is in it
     #[command(after_help = "Example:\n  camgate account get")]
     Get,
+    /// Lists the change log: who changed what, when and from where
+    #[command(after_help = "Example:\n  camgate account changes --from 120\n\n\
+        Exit status 1 when an entry was altered or is missing: each is proved by the digest that \
+        the next one holds, the last by the account itself. `--output json` shows each record \
+        before and after, in hexadecimal digits.")]
+    Changes {
+        /// The number of the first entry wanted
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        from: u64,
+    },
     /// Lists all accounts
     #[command(after_help = "Example:\n  camgate account list --output json")]
     List,
@@ -73,6 +84,7 @@ impl AccountCommand {
                 create_account(client, owner, app_id, &write).await
             }
             Self::Get => get_account(client).await,
+            Self::Changes { from } => changes(client, from).await,
             Self::List => {
                 let accounts = list_accounts(client).await?;
                 let rows = accounts

@@ -4,6 +4,7 @@
 //! `answer`); none decides or stores anything itself: they call the floors below, or a server.
 
 pub mod account;
+pub mod account_changes;
 pub mod answer;
 pub mod args;
 pub mod check;

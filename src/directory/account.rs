@@ -6,6 +6,15 @@ use crate::lang::variable::Owner;
 
 use super::id::{GroupId, PolicyId, RoleId, UnixMillis};
 
+/// Where an account's change log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChangeHead {
+    /// The number of the last entry; 0 when there is none.
+    pub sequence: u64,
+    /// The digest of the last entry; zeros when there is none.
+    pub digest: [u8; 32],
+}
+
 /// A root account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -21,6 +30,8 @@ pub struct Account {
     pub next_role_id: RoleId,
     /// The uid that the next sub-account gets.
     pub next_uid: u64,
+    /// Where the change log ends. Whoever commits moves it; commands leave it alone.
+    pub change_head: ChangeHead,
 }
 
 impl Account {
@@ -37,6 +48,7 @@ impl Account {
             next_group_id: GroupId(1),
             next_role_id: RoleId::MIN,
             next_uid: Self::UID_MIN,
+            change_head: ChangeHead::default(),
         }
     }
 }

@@ -244,9 +244,10 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// A global record; none when it is absent. Only asked about records that commands have touched,
-/// which they read before.
-fn global_record(globals: &Globals, key: GlobalKey) -> Option<Record> {
+/// A global record; none when it is absent. Only to be asked about records that commands have
+/// touched, which they read before.
+#[must_use]
+pub fn global_record(globals: &Globals, key: GlobalKey) -> Option<Record> {
     match key {
         GlobalKey::Uin(uin) => globals.uin(uin).ok().flatten().cloned().map(Record::UinEntry),
         GlobalKey::App(sdkappid) => globals.app(sdkappid).ok().flatten().map(Record::AppEntry),

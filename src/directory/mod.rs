@@ -30,7 +30,7 @@ mod state;
 mod sub_account;
 
 pub use access_key::{AccessKey, KeyStatus, SealedSecret, SecretEntry, SecretId};
-pub use account::Account;
+pub use account::{Account, ChangeHead};
 pub use app::{App, AppEntry};
 pub use change::{Change, Record, RecordKey};
 pub use command::{
@@ -42,7 +42,7 @@ pub use command::{
     UntagRole, UpdateAccessKey, UpdateApp, UpdateGroup, UpdatePolicy, UpdateRole, UpdateSubAccount,
 };
 pub use error::{DirectoryError, ErrorKind, Noun};
-pub use execute::{Env, ExecuteAllError, Executed, execute, execute_all};
+pub use execute::{Env, ExecuteAllError, Executed, execute, execute_all, global_record};
 pub use global::{GlobalKey, Globals, UinEntry};
 pub use group::Group;
 pub use id::{GroupId, PolicyId, RoleId, UnixMillis, VersionNumber};

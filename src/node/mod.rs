@@ -7,6 +7,7 @@
 
 mod applier;
 mod cells;
+mod change_log;
 mod clock;
 mod error;
 mod health;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, watch as watch_channel};
 
+pub use change_log::{ChangeLogPage, LoggedChange};
 pub use clock::{Clock, SystemClock};
 pub use error::NodeError;
 pub use health::Readiness;

@@ -5,6 +5,7 @@
 
 use super::error::NodeError;
 use super::presets::Recorded;
+use crate::audit::ChangeEntry;
 use crate::directory::{
     Account, AccountState, AppEntry, Change, GlobalKey, OperatorPreset, Record, RecordKey,
     SecretEntry, UinEntry,
@@ -16,8 +17,14 @@ use crate::store::{Entry, Mutation, Revision};
 /// The first uin that is allotted; twelve digits, like the manual's examples.
 pub(super) const FIRST_ALLOTTED_UIN: u64 = 100_000_000_001;
 
-pub(super) use key::{account_prefix, done_request_key as request_key, global_key, head_key};
-pub(super) use record::{encode, encode_keyring, encode_next_uin, encode_store_id, mutation};
+pub(super) use key::{
+    account_prefix, change_entry_key, done_request_key as request_key, global_key, head_key,
+    record_key as key_of,
+};
+pub(super) use record::{
+    encode, encode_change_entry, encode_for_log, encode_keyring, encode_next_uin, encode_store_id,
+    mutation,
+};
 
 /// Whose a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +53,8 @@ pub(super) fn place(stored: &[u8]) -> Place {
             | StoredKey::StoreId
             | StoredKey::Keyring
             | StoredKey::KeyUse(_)
-            | StoredKey::DoneRequest { .. },
+            | StoredKey::DoneRequest { .. }
+            | StoredKey::ChangeEntry { .. },
         )
         | None => Place::Other,
     }
@@ -63,7 +71,8 @@ pub(super) fn record_key(stored: &[u8]) -> Option<RecordKey> {
         | StoredKey::StoreId
         | StoredKey::Keyring
         | StoredKey::KeyUse(_)
-        | StoredKey::DoneRequest { .. } => None,
+        | StoredKey::DoneRequest { .. }
+        | StoredKey::ChangeEntry { .. } => None,
     }
 }
 
@@ -175,6 +184,17 @@ pub(super) fn decode_done_request(entry: &Entry) -> Result<DoneRequest, NodeErro
     Ok(done)
 }
 
+pub(super) fn is_change_entry(stored: &[u8]) -> bool {
+    matches!(key::parse(stored), Some(StoredKey::ChangeEntry { .. }))
+}
+
+pub(super) fn decode_change_entry(entry: &Entry) -> Result<ChangeEntry, NodeError> {
+    let Stored::ChangeEntry(found) = record::decode(&entry.key, &entry.value)? else {
+        return Err(unexpected(entry));
+    };
+    Ok(*found)
+}
+
 /// The presets' records: all entries under [`presets_prefix`].
 pub(super) fn decode_presets(entries: &[Entry]) -> Result<Recorded, NodeError> {
     let mut recorded = Recorded::default();
@@ -191,7 +211,8 @@ pub(super) fn decode_presets(entries: &[Entry]) -> Result<Recorded, NodeError> {
             | Stored::StoreId(_)
             | Stored::Keyring(_)
             | Stored::KeyUse(_)
-            | Stored::DoneRequest(_) => return Err(unexpected(entry)),
+            | Stored::DoneRequest(_)
+            | Stored::ChangeEntry(_) => return Err(unexpected(entry)),
         }
     }
     Ok(recorded)

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use super::cells::CellState;
+use super::change_log::{self, Logged};
 use super::error::NodeError;
 use super::records;
 use super::requests::{RequestId, RequestIndex};
 use super::view::AccountView;
 use super::{Node, Shared};
-use crate::directory::{
-    AccountState, Change, Env, GlobalKey, Globals, Record, RecordKey, UnixMillis,
-};
+use crate::audit::Origin;
+use crate::directory::{AccountState, Change, Env, GlobalKey, Globals, UnixMillis};
 use crate::store::{Commit, Revision, StoreError};
 
 /// Most uins in a row that may be taken when one is allotted.
@@ -29,6 +29,8 @@ pub struct WriteOptions {
     pub request: Option<RequestId>,
     /// Check everything, change nothing.
     pub validate_only: bool,
+    /// Who asks, and from where: for the change log.
+    pub origin: Origin,
 }
 
 /// What a write works on.
@@ -49,6 +51,8 @@ pub struct JobInput<'a> {
 pub struct Prepared {
     /// Empty when everything is so already.
     pub changes: Vec<Change>,
+    /// The names of the operations that made them, for the change log. May name one twice.
+    pub operations: Vec<&'static str>,
     /// The answer's bytes, without the revision: kept for a repeated request.
     pub answer: Vec<u8>,
 }
@@ -162,9 +166,9 @@ impl Node {
         } else {
             None
         };
-        let shared = self.shared();
+        let (shared, now) = (self.shared(), self.now());
         let env = Env {
-            now: self.now(),
+            now,
             quotas: &self.settings.quotas,
             presets: &shared.presets,
             vocabulary: &*self.catalog,
@@ -180,7 +184,11 @@ impl Node {
                 is_repeat: false,
             }));
         }
-        let commit = add_changes(commit, owner_uin, state, &prepared.changes);
+        if !prepared.changes.is_empty() {
+            let (prepared, origin) = (&prepared, &options.origin);
+            let logged = Logged { owner_uin, state, globals: &globals, prepared, origin, at: now };
+            commit = change_log::add_changes(commit, &logged)?;
+        }
         self.finish(owner_uin, options, view, commit, prepared.answer).await
     }
 
@@ -216,7 +224,10 @@ impl Node {
                 }
                 Ok(Tried::Done(Written { answer, revision, is_repeat: false }))
             }
-            Err(StoreError::Conflict { .. }) => Ok(Tried::Conflict),
+            Err(StoreError::Conflict { key }) => match change_log::written_over(&key) {
+                Some(fault) => Err(fault),
+                None => Ok(Tried::Conflict),
+            },
             Err(other) => Err(other.into()),
         }
     }
@@ -363,21 +374,4 @@ impl Node {
             loaded.requests = None;
         }
     }
-}
-
-/// Puts the changes into the commit, and the head record with them: every commit of an account
-/// rewrites it, so that the precondition on it serialises writers.
-fn add_changes(
-    mut commit: Commit,
-    owner_uin: u64,
-    state: &AccountState,
-    changes: &[Change],
-) -> Commit {
-    commit.mutations.extend(changes.iter().map(|change| records::mutation(owner_uin, change)));
-    let has_head = changes.iter().any(|change| change.key() == RecordKey::Account);
-    if let (false, Some(account)) = (has_head || changes.is_empty(), &state.account) {
-        let head = Record::Account(Arc::clone(account));
-        commit = commit.put(records::head_key(owner_uin), records::encode(&head));
-    }
-    commit
 }

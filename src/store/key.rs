@@ -10,6 +10,7 @@
 //! a/<owner>/r/<role>             role                  n/keyring      the wrapped data key
 //! a/<owner>/k/<secret id>        access key            i/<owner>/<id> request that was done
 //! k/<secret id>                  index: key → owner    t/<secret id>  last use of a key
+//! c/<owner>/<sequence>           entry of the change log
 //! ```
 //!
 //! Numbers are 20 decimal digits, so that keys sort as numbers do and people can read them. A key
@@ -63,6 +64,13 @@ pub enum StoredKey {
         owner_uin: u64,
         /// The caller's request id.
         request_id: String,
+    },
+    /// An entry of an account's change log.
+    ChangeEntry {
+        /// The root's uin.
+        owner_uin: u64,
+        /// The entry's number.
+        sequence: u64,
     },
 }
 
@@ -125,6 +133,12 @@ pub fn done_request_key(owner_uin: u64, request_id: &str) -> Vec<u8> {
     format!("i/{owner_uin:020}/{request_id}").into_bytes()
 }
 
+/// The key of an entry of an account's change log.
+#[must_use]
+pub fn change_entry_key(owner_uin: u64, sequence: u64) -> Vec<u8> {
+    format!("c/{owner_uin:020}/{sequence:020}").into_bytes()
+}
+
 /// The account that a key belongs to, cheaply; none for keys outside of accounts.
 #[must_use]
 pub fn owner_of(key: &[u8]) -> Option<u64> {
@@ -163,6 +177,11 @@ pub fn parse(key: &[u8]) -> Option<StoredKey> {
             let (owner, request_id) = rest.split_once('/')?;
             let request_id = request_id.to_owned();
             Some(StoredKey::DoneRequest { owner_uin: number(owner.as_bytes())?, request_id })
+        }
+        "c" => {
+            let (owner, sequence) = rest.split_once('/')?;
+            let sequence = number(sequence.as_bytes())?;
+            Some(StoredKey::ChangeEntry { owner_uin: number(owner.as_bytes())?, sequence })
         }
         _ => None,
     }

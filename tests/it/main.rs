@@ -10,6 +10,7 @@
 mod analysis;
 #[cfg(feature = "server")]
 mod cam;
+mod change_log;
 #[cfg(feature = "server")]
 mod cli_administration;
 #[cfg(feature = "server")]

@@ -12,13 +12,13 @@ use super::{Administration, Look, Write};
 use crate::directory::folder::{
     FOLDER_BYTES_MAX, FOLDER_FILES_MAX, Folder, FolderFault, Plan, PlanOptions, PlanStep, Widening,
 };
-use crate::directory::{AccountState, Change, execute_all};
+use crate::directory::{AccountState, Change, Command, execute_all};
 use crate::engine::Outcome;
 use crate::node::{CaseChange, JobInput, NodeError, Prepared, WriteJob, WriteOptions, preview};
 use crate::service::commands::after;
 use crate::service::proto;
 use crate::service::wire;
-use crate::service::wire::request::{self, at_most};
+use crate::service::wire::request::at_most;
 use crate::store::StoreError;
 
 pub(super) async fn export(
@@ -70,7 +70,7 @@ pub(super) async fn apply(
         return Err(faults(bad));
     }
     let Write { method, owner_uin, options, request } = &write;
-    let all = request::write_options(node, options.clone(), method, request)?;
+    let all = service.options(options.clone(), method, request)?;
     let apply = Apply { folder: &folder, prune, is_trial: all.validate_only };
     let total = AtomicUsize::new(0);
     let mut steps_max = usize::MAX;
@@ -128,10 +128,13 @@ impl Apply<'_> {
                 self.folder.plan(input.state, &input.env, PlanOptions { prune: self.prune })?;
             total.store(plan.steps.len(), Ordering::Relaxed);
             plan.steps.truncate(steps_max);
-            let executed = execute_all(input.state, &plan.commands(), &input.env)?;
+            let commands = plan.commands();
+            let executed = execute_all(input.state, &commands, &input.env)?;
             let changed = !executed.changes.is_empty() && !self.is_trial;
             let answer = self.answer(input, &plan, changed, &executed.changes);
-            Ok(Prepared { changes: executed.changes, answer: answer.encode_to_vec() })
+            let operations = commands.iter().map(Command::name).collect();
+            let (changes, answer) = (executed.changes, answer.encode_to_vec());
+            Ok(Prepared { changes, operations, answer })
         };
         let reads = |state: &AccountState| self.folder.global_reads(state).into_iter().collect();
         let job = WriteJob { reads: &reads, allot_uin: false, run: &run };

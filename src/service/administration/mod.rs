@@ -7,6 +7,7 @@ mod access_keys;
 mod accounts;
 mod apps;
 mod attachments;
+mod changes;
 mod folder;
 mod groups;
 mod password;
@@ -15,6 +16,7 @@ mod roles;
 mod sub_accounts;
 mod versions;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use prost::Message;
@@ -27,13 +29,15 @@ use super::rpc::call;
 use super::wire;
 use super::wire::request;
 use crate::directory::{AccountState, Command, CommandResult, GlobalKey, Presets};
-use crate::node::{AccountView, JobInput, Node, NodeError, Prepared, WriteJob};
+use crate::node::{AccountView, JobInput, Node, NodeError, Prepared, WriteJob, WriteOptions};
 use crate::store::Revision;
 
 /// `camgate.v1.AdministrationService` over a node.
 #[derive(Debug, Clone)]
 pub struct Administration {
     node: Arc<Node>,
+    /// The address of the caller; empty while there is none.
+    source: String,
 }
 
 /// One look at an account.
@@ -93,7 +97,13 @@ impl Administration {
     /// The service of this node.
     #[must_use]
     pub fn new(node: Arc<Node>) -> Self {
-        Self { node }
+        Self { node, source: String::new() }
+    }
+
+    /// The service as one caller's requests see it.
+    fn for_peer(&self, peer: Option<SocketAddr>) -> Self {
+        let source = peer.map(|peer| peer.ip().to_string()).unwrap_or_default();
+        Self { node: Arc::clone(&self.node), source }
     }
 
     /// The account at a revision that is fresh enough.
@@ -133,7 +143,9 @@ impl Administration {
     ) -> Result<Answered<R>, NodeError> {
         let is_trial = write.is_trial();
         let run = |input: &JobInput<'_>| {
-            let (executed, state) = execute_commands(input, &[command(input.allotted_uin)])?;
+            let command = command(input.allotted_uin);
+            let operations = vec![command.name()];
+            let (executed, state) = execute_commands(input, &[command])?;
             let made = Made {
                 state: &state,
                 presets: input.env.presets,
@@ -146,7 +158,8 @@ impl Administration {
                 findings: wire::findings(&executed.findings),
                 changed: !executed.changes.is_empty() && !is_trial,
             });
-            Ok(Prepared { changes: executed.changes, answer: response.encode_to_vec() })
+            let (changes, answer) = (executed.changes, response.encode_to_vec());
+            Ok(Prepared { changes, operations, answer })
         };
         self.write(write, &WriteJob { reads, allot_uin, run: &run }).await
     }
@@ -159,10 +172,19 @@ impl Administration {
     ) -> Result<Answered<R>, NodeError> {
         let is_trial = write.is_trial();
         let Write { method, owner_uin, options, request } = write;
-        let options = request::write_options(&self.node, options, method, &request)?;
+        let options = self.options(options, method, &request)?;
         let written = self.node.write(owner_uin, &options, job).await?;
         let response = self.answered(&written.answer, written.revision)?;
         Ok(Answered { response, is_done_now: !written.is_repeat && !is_trial })
+    }
+
+    fn options(
+        &self,
+        options: Option<proto::WriteOptions>,
+        method: &str,
+        request: &[u8],
+    ) -> Result<WriteOptions, NodeError> {
+        request::write_options(&self.node, options, method, request, &self.source)
     }
 
     fn answered<R: WriteAnswer>(&self, answer: &[u8], revision: Revision) -> Result<R, NodeError> {
@@ -247,8 +269,9 @@ macro_rules! methods {
                 &self,
                 request: Request<proto::$request>,
             ) -> Result<Response<proto::$response>, Status> {
+                let service = self.for_peer(request.remote_addr());
                 let request = request.into_inner();
-                call(stringify!($name), owner(&request), $function(self, request)).await
+                call(stringify!($name), owner(&request), $function(&service, request)).await
             })*
         }
 
@@ -273,6 +296,8 @@ methods! {
         = accounts::create;
     get_account, GetAccount(GetAccountRequest) -> GetAccountResponse = accounts::get;
     list_accounts, ListAccounts(ListAccountsRequest) -> ListAccountsResponse = accounts::list;
+    list_change_records, ListChangeRecords(ListChangeRecordsRequest) -> ListChangeRecordsResponse
+        = changes::list;
     create_sub_account, CreateSubAccount(CreateSubAccountRequest) -> CreateSubAccountResponse
         = sub_accounts::create;
     get_sub_account, GetSubAccount(GetSubAccountRequest) -> GetSubAccountResponse

@@ -3,6 +3,7 @@
 //! Messages are taken apart field by field, so that a new field cannot be forgotten; limits of
 //! requests stand in `request`. It must never decide anything.
 
+pub(super) mod changes;
 pub mod decision;
 pub(super) mod identities;
 pub(super) mod objects;

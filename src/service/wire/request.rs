@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::audit::{Actor, Origin, Protocol};
 use crate::engine::Resource;
 use crate::lang::action::ActionName;
 use crate::lang::condition::{Context, ContextValue};
@@ -204,16 +205,25 @@ fn inline_policy(field: &str, policy: proto::InlinePolicy) -> Result<InlinePolic
     Ok(InlinePolicy { name, document: document.into_bytes() })
 }
 
-/// What a write asks for. `request` is the whole request, encoded.
+/// What a write asks for. `request` is the whole request, encoded; `source` is the peer's address.
 pub(in crate::service) fn write_options(
     node: &Node,
     options: Option<proto::WriteOptions>,
     method: &str,
     request: &[u8],
+    source: &str,
 ) -> Result<WriteOptions, NodeError> {
     let proto::WriteOptions { if_revision, request_id, validate_only } =
         options.unwrap_or_default();
     at_most("options.request_id", "bytes", REQUEST_ID_BYTES_MAX, request_id.len())?;
     let request = (!request_id.is_empty()).then(|| RequestId::new(&request_id, method, request));
-    Ok(WriteOptions { if_revision: node.read_token(&if_revision)?, request, validate_only })
+    let origin = Origin {
+        actor: Actor::Operator,
+        protocol: Protocol::Grpc,
+        call: method.to_owned(),
+        source: source.to_owned(),
+        request_id,
+    };
+    let if_revision = node.read_token(&if_revision)?;
+    Ok(WriteOptions { if_revision, request, validate_only, origin })
 }

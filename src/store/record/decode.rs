@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use super::{DoneRequest, FORMAT, FORMAT_MIN, KeyUse, RecordProblem, Stored};
+use super::{DoneRequest, FORMAT, FORMAT_MIN, KeyUse, RecordProblem, Stored, change_entry};
 use crate::directory::{
-    AccessKey, Account, App, AppEntry, Attachment, GlobalKey, Group, GroupId, KeyStatus,
-    OperatorPreset, PasswordHash, Policy, PolicyBody, PolicyId, PolicyVersion, Profile, Record,
-    RecordKey, Role, RoleId, SealedSecret, SecretEntry, SecretId, Slot, SubAccount, SubAccountKind,
-    Tombstone, UinEntry, UnixMillis, VersionNumber,
+    AccessKey, Account, App, AppEntry, Attachment, ChangeHead, GlobalKey, Group, GroupId,
+    KeyStatus, OperatorPreset, PasswordHash, Policy, PolicyBody, PolicyId, PolicyVersion, Profile,
+    Record, RecordKey, Role, RoleId, SealedSecret, SecretEntry, SecretId, Slot, SubAccount,
+    SubAccountKind, Tombstone, UinEntry, UnixMillis, VersionNumber,
 };
 use crate::lang::variable::Owner;
 use crate::store::key::StoredKey;
 use crate::store::proto;
 
-type Decoded<T> = Result<T, RecordProblem>;
+pub(super) type Decoded<T> = Result<T, RecordProblem>;
 
 pub(super) fn decode(key: StoredKey, value: &[u8]) -> Decoded<Stored> {
     Ok(match key {
@@ -47,6 +47,9 @@ pub(super) fn decode(key: StoredKey, value: &[u8]) -> Decoded<Stored> {
         }
         StoredKey::KeyUse(secret_id) => Stored::KeyUse(key_use(secret_id, value)?),
         StoredKey::DoneRequest { .. } => Stored::DoneRequest(done_request(value)?),
+        StoredKey::ChangeEntry { owner_uin, sequence } => {
+            Stored::ChangeEntry(Box::new(change_entry::decode(owner_uin, sequence, value)?))
+        }
     })
 }
 
@@ -97,6 +100,8 @@ fn account(expected: u64, value: &[u8]) -> Decoded<Account> {
         next_group_id,
         next_role_id,
         next_uid,
+        change_sequence,
+        change_digest,
     } = message(value)?;
     check_format(format)?;
     check_key("owner_uin", expected, owner_uin)?;
@@ -124,7 +129,19 @@ fn account(expected: u64, value: &[u8]) -> Decoded<Account> {
         next_group_id: GroupId(next_group_id),
         next_role_id,
         next_uid,
+        change_head: change_head(change_sequence, &change_digest)?,
     })
+}
+
+fn change_head(sequence: u64, digest: &[u8]) -> Decoded<ChangeHead> {
+    if sequence == 0 && digest.is_empty() {
+        return Ok(ChangeHead::default());
+    }
+    let digest = digest.try_into().map_err(|_| RecordProblem::BadField("change_digest"))?;
+    if sequence == 0 {
+        return Err(RecordProblem::BadField("change_sequence"));
+    }
+    Ok(ChangeHead { sequence, digest })
 }
 
 fn sub_account(expected: u64, value: &[u8]) -> Decoded<SubAccount> {
@@ -373,17 +390,17 @@ fn done_request(value: &[u8]) -> Decoded<DoneRequest> {
     Ok(DoneRequest { request_digest, done_at: UnixMillis(done_at_ms), answer })
 }
 
-fn message<M: Message + Default>(value: &[u8]) -> Decoded<M> {
+pub(super) fn message<M: Message + Default>(value: &[u8]) -> Decoded<M> {
     M::decode(value).map_err(|error| RecordProblem::NotAMessage(error.to_string()))
 }
 
-fn check_format(found: u32) -> Decoded<()> {
+pub(super) fn check_format(found: u32) -> Decoded<()> {
     match found {
         FORMAT_MIN..=FORMAT => Ok(()),
         _ => Err(RecordProblem::UnknownFormat(found)),
     }
 }
 
-fn check_key<T: PartialEq>(field: &'static str, expected: T, found: T) -> Decoded<()> {
+pub(super) fn check_key<T: PartialEq>(field: &'static str, expected: T, found: T) -> Decoded<()> {
     if expected == found { Ok(()) } else { Err(RecordProblem::OtherThanKey(field)) }
 }

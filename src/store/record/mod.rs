@@ -5,6 +5,7 @@
 //! never skipped. What a policy's text means is not checked here: a text that the language refuses
 //! is loaded as unreadable, and denies (rule D-05).
 
+mod change_entry;
 mod decode;
 mod encode;
 
@@ -13,10 +14,12 @@ use std::fmt;
 use super::commit::Mutation;
 use super::contract::Entry;
 use super::key::{self, StoredKey};
+use crate::audit::ChangeEntry;
 use crate::directory::{AccountState, Change, OperatorPreset, Record, SecretId, UnixMillis};
 
+pub use change_entry::encode_change_entry;
 pub use encode::{
-    encode, encode_done_request, encode_key_use, encode_keyring, encode_next_uin,
+    encode, encode_done_request, encode_for_log, encode_key_use, encode_keyring, encode_next_uin,
     encode_operator_digest, encode_operator_preset, encode_store_id,
 };
 
@@ -74,6 +77,8 @@ pub enum Stored {
     KeyUse(KeyUse),
     /// A request that was done.
     DoneRequest(DoneRequest),
+    /// An entry of an account's change log.
+    ChangeEntry(Box<ChangeEntry>),
 }
 
 /// Why stored bytes cannot be read.
@@ -144,7 +149,8 @@ pub fn load_account(owner_uin: u64, entries: &[Entry]) -> Result<AccountState, R
             | Stored::StoreId(_)
             | Stored::Keyring(_)
             | Stored::KeyUse(_)
-            | Stored::DoneRequest(_) => {
+            | Stored::DoneRequest(_)
+            | Stored::ChangeEntry(_) => {
                 let problem = RecordProblem::OtherThanKey("owner_uin");
                 return Err(RecordError { key: key.clone(), problem });
             }
@@ -178,7 +184,8 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
             | Stored::StoreId(_)
             | Stored::Keyring(_)
             | Stored::KeyUse(_)
-            | Stored::DoneRequest(_) => Ok(None),
+            | Stored::DoneRequest(_)
+            | Stored::ChangeEntry(_) => Ok(None),
         },
         Mutation::Delete { key } => Ok(match key::parse(key) {
             Some(StoredKey::Account { owner_uin, record }) => {
@@ -192,7 +199,8 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
                 | StoredKey::StoreId
                 | StoredKey::Keyring
                 | StoredKey::KeyUse(_)
-                | StoredKey::DoneRequest { .. },
+                | StoredKey::DoneRequest { .. }
+                | StoredKey::ChangeEntry { .. },
             ) => None,
             None => {
                 let problem = RecordProblem::UnknownKey;

@@ -107,7 +107,8 @@ pub(crate) async fn new_key(node: &Node, owner_uin: u64, holder: u64) -> Credent
     let reads = |state: &AccountState| command.global_reads(state);
     let run = |input: &JobInput<'_>| {
         let executed = execute(input.state, &command, &input.env)?;
-        Ok(Prepared { changes: executed.changes, answer: Vec::new() })
+        let operations = vec![command.name()];
+        Ok(Prepared { changes: executed.changes, operations, answer: Vec::new() })
     };
     let job = WriteJob { reads: &reads, allot_uin: false, run: &run };
     node.write(owner_uin, &WriteOptions::default(), &job).await.unwrap();

@@ -7,7 +7,7 @@ mod attachments;
 mod folders;
 mod policies;
 mod presets;
-mod random;
+pub(crate) mod random;
 mod records;
 mod roles;
 

@@ -9,6 +9,7 @@ use camgate::store::{MemoryStore, Store};
 use tokio_stream::StreamExt;
 
 use super::{ALLOW_ALL, APPS, ROOT, TestServer, app, on_every_store, question};
+use crate::support::change_log::whole_log;
 
 fn at_least(mut request: pb::CheckRequest, token: &str) -> pb::CheckRequest {
     request.consistency = Some(pb::Consistency { at_least: token.to_owned() });
@@ -59,6 +60,7 @@ async fn two_hundred_writers_and_readers_see_their_own_writes() {
         for task in tasks {
             task.await.unwrap();
         }
+        whole_log(&server.node, ROOT).await;
         server
     })
     .await;

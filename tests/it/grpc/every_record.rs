@@ -191,6 +191,7 @@ fn kind(stored: &Stored) -> &'static str {
         Stored::Keyring(_) => "keyring",
         Stored::KeyUse(_) => "key use",
         Stored::DoneRequest(_) => "done request",
+        Stored::ChangeEntry(_) => "change entry",
         Stored::Account { .. } | Stored::Global(_) => panic!("{stored:?} is at a wrong place"),
     }
 }
@@ -223,7 +224,7 @@ async fn every_record_of_a_busy_store_can_be_decoded() {
             writes.insert(String::from_utf8(entry.key).unwrap());
         }
     }
-    assert_eq!(kinds.len(), 20, "{kinds:?}");
+    assert_eq!(kinds.len(), 21, "{kinds:?}");
     // The 30 commands and the folder, each under its own request id.
     assert_eq!(writes.len(), 31, "{writes:?}");
     server.stop().await;

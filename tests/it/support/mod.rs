@@ -2,5 +2,7 @@
 
 #[cfg(feature = "server")]
 pub(crate) mod account;
+#[cfg(feature = "server")]
+pub(crate) mod change_log;
 pub(crate) mod repo;
 pub(crate) mod source;

@@ -18,9 +18,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::authenticate::Caller;
 use super::envelope::Done;
 use super::error::CamError;
 use super::{Call, Params};
+use crate::audit::{Actor, Origin, Protocol};
 use crate::directory::{
     AccountState, Command, CommandResult, DirectoryError, GlobalKey, Noun, Presets,
 };
@@ -132,15 +134,29 @@ where
         let allotted_uin = input.allotted_uin;
         let made = Made { state: &state, results: &executed.results, allotted_uin };
         let answer = Value::Object(answer(&made)?).to_string().into_bytes();
-        Ok(Prepared { changes: executed.changes, answer })
+        let operations = commands.iter().map(Command::name).collect();
+        Ok(Prepared { changes: executed.changes, operations, answer })
     };
     let job = WriteJob { reads: &reads, allot_uin, run: &run };
-    let options = WriteOptions::default();
+    let options = WriteOptions { origin: origin(call), ..WriteOptions::default() };
     let written = call.node.write(call.caller.owner_uin, &options, &job).await;
     let Written { answer, revision, is_repeat: _ } = written.map_err(status::cam)?;
     let fields = serde_json::from_slice(&answer)
         .map_err(|error| CamError::internal(format!("an answer cannot be read back: {error}")))?;
     Ok(Done { fields, revision: call.node.token(revision) })
+}
+
+/// Who calls, for the change log.
+fn origin(call: &Call<'_>) -> Origin {
+    let Caller { owner_uin, principal, ref secret_id } = call.caller;
+    let (secret_id, session) = (secret_id.to_string(), String::new());
+    Origin {
+        actor: Actor::Caller { uin: principal, owner_uin, secret_id, session },
+        protocol: Protocol::CamApi,
+        call: call.action.name.clone(),
+        source: call.received.peer.to_string(),
+        request_id: call.request_id.to_owned(),
+    }
 }
 
 fn not_found(noun: Noun, name: impl ToString) -> NodeError {
