@@ -114,11 +114,19 @@ fn refusals_have_an_exit_status_and_details() {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path();
     fs::write(folder.join("bad.json"), POLICY.replace("allow", "Allow")).unwrap();
+    fs::write(folder.join("lines"), "Correct-Horse-1\nCorrect-Horse-2\n").unwrap();
+    fs::write(folder.join("weak"), "correct-horse\n").unwrap();
     let server = Served::start(folder, &["--dev", "--store", "memory"]);
     for (args, status, part) in [
         (&["user", "get", "nobody"][..], 2, "`nobody` does not exist"),
         (&["policy", "create", "bad", "bad.json"], 1, "InvalidParameter.EffectError"),
         (&["policy", "create", "bad", "missing.json"], 3, "cannot read `missing.json`"),
+        (&["user", "create", "x", "--password-file", "lines"], 3, "`lines` holds no password"),
+        (&["user", "create", "x", "--password-file", "weak"], 2, "an upper-case letter"),
+        (&["user", "create", "x", "--password", "Correct-Horse-1"], 2, "unexpected argument"),
+        (&["role", "create", "x", "bad.json"], 1, "PrincipalError"),
+        (&["role", "show", "nobody"], 2, "`nobody` does not exist"),
+        (&["key", "delete", "nonsense"], 2, "secret_id"),
         (&["init", "--owner", "1", "--app-id", "2"], 2, "has an account already"),
         (&["app", "create", "1400000000", "--name", "x"], 2, "1400000000"),
         (
