@@ -2,7 +2,8 @@
 //!
 //! The only file that reads the environment (`CAMGATE_` and the key's path in capitals, levels
 //! joined by two underscores). An unknown key is refused wherever it stands, with the nearest known
-//! one. Nothing here may hold a secret: the settings are printed once when the server starts.
+//! one. Secrets come from the environment only and are kept apart, as [`Secrets`]; what is printed
+//! when the server starts has none of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use figment::error::Kind;
 use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::Value;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::directory::Quotas;
 use crate::service::ApiSettings;
@@ -21,8 +23,10 @@ use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
 
 /// Longest configuration file, in bytes: thousands of times the longest sensible one.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
-/// Names of the design that later versions read; setting them now is no mistake, and has no effect.
-const RESERVED: [&str; 2] = ["CAMGATE_DEV_SECRET_ID", "CAMGATE_DEV_SECRET_KEY"];
+/// The variables that hold secrets; they are no settings, and stand in no file and no flag.
+const MASTER_KEY: &str = "CAMGATE_MASTER_KEY";
+const DEV_SECRET_ID: &str = "CAMGATE_DEV_SECRET_ID";
+const DEV_SECRET_KEY: &str = "CAMGATE_DEV_SECRET_KEY";
 /// The prefix of every environment variable of ours.
 const PREFIX: &str = "CAMGATE_";
 
@@ -54,6 +58,35 @@ pub enum LogFormat {
     Json,
 }
 
+/// A text that is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(Zeroizing<String>);
+
+impl Hidden {
+    /// The text itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden")
+    }
+}
+
+/// What the environment says that nobody may read again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Secrets {
+    /// The line of the master key, `CAMGATE_MASTER_KEY`.
+    pub master_key: Option<Hidden>,
+    /// The SecretId of the trial account's key, `CAMGATE_DEV_SECRET_ID`; only `--dev` reads it.
+    pub dev_secret_id: Option<Hidden>,
+    /// Its secret, `CAMGATE_DEV_SECRET_KEY`; only `--dev` reads it.
+    pub dev_secret_key: Option<Hidden>,
+}
+
 /// The settings, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -81,8 +114,12 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How many of everything an account may have: the keys of `[quotas]`, over the defaults.
     pub quotas: Quotas,
-    /// Names that were set and that this version does not read yet.
-    pub ignored: Vec<String>,
+    /// The file with the master key, which the store's secrets are sealed under.
+    pub master_key_file: Option<PathBuf>,
+    /// Whether a signed request counts once only: `[api] refuse_replays`.
+    pub refuse_replays: bool,
+    /// What only the environment says.
+    pub secrets: Secrets,
 }
 
 /// Settings that cannot be used; the text says which, why, and what to do.
@@ -105,6 +142,7 @@ struct Raw {
     dev: bool,
     server: String,
     account: u64,
+    master_key_file: Option<PathBuf>,
     log: RawLog,
     quotas: BTreeMap<String, usize>,
 }
@@ -147,6 +185,7 @@ struct RawLog {
 struct RawApi {
     requests_per_second: Option<u32>,
     sts_requests_per_second: Option<u32>,
+    refuse_replays: bool,
 }
 
 impl RawApi {
@@ -171,6 +210,7 @@ impl Default for Raw {
             dev: false,
             server: "http://127.0.0.1:7401".into(),
             account: 0,
+            master_key_file: None,
             log: RawLog { filter: "camgate=info,warn".into(), format: LogFormat::Text },
             quotas: BTreeMap::new(),
         }
@@ -208,10 +248,16 @@ impl Settings {
         if let Some(text) = toml {
             figment = figment.merge(Toml::string(text));
         }
-        let mut ignored = Vec::new();
+        let mut secrets = Secrets::default();
         for (name, text) in environment {
-            if RESERVED.contains(&name.as_str()) {
-                ignored.push(name);
+            let secret = match name.as_str() {
+                MASTER_KEY => Some(&mut secrets.master_key),
+                DEV_SECRET_ID => Some(&mut secrets.dev_secret_id),
+                DEV_SECRET_KEY => Some(&mut secrets.dev_secret_key),
+                _ => None,
+            };
+            if let Some(secret) = secret {
+                *secret = Some(Hidden(Zeroizing::new(text)));
                 continue;
             }
             let key = name.trim_start_matches(PREFIX).to_ascii_lowercase().replace("__", ".");
@@ -222,10 +268,10 @@ impl Settings {
             figment = figment.merge(flag);
         }
         let raw: Raw = figment.extract().map_err(|error| InvalidSettings(explain(error)))?;
-        Self::check(raw, ignored)
+        Self::check(raw, secrets)
     }
 
-    fn check(raw: Raw, ignored: Vec<String>) -> Result<Self, InvalidSettings> {
+    fn check(raw: Raw, secrets: Secrets) -> Result<Self, InvalidSettings> {
         let grpc = listen_address("grpc", &raw.grpc, 7401)?;
         let http = listen_address("http", &raw.http, 7400)?;
         let mut quotas = Quotas::default();
@@ -247,7 +293,9 @@ impl Settings {
             log_filter: raw.log.filter,
             log_format: raw.log.format,
             quotas,
-            ignored,
+            master_key_file: raw.master_key_file,
+            refuse_replays: raw.api.refuse_replays,
+            secrets,
         })
     }
 
@@ -289,7 +337,11 @@ fn listen_address(key: &str, text: &str, port: u16) -> Result<SocketAddr, Invali
     )))
 }
 
-fn parse_store(text: &str) -> Result<StoreChoice, InvalidSettings> {
+/// Reads `sled:DIR` or `memory`.
+///
+/// # Errors
+/// For anything else.
+pub fn parse_store(text: &str) -> Result<StoreChoice, InvalidSettings> {
     match text.split_once(':') {
         None if text == "memory" => Ok(StoreChoice::Memory),
         Some(("sled", directory)) if !directory.is_empty() => {
@@ -390,7 +442,26 @@ mod tests {
         let quotas = Quotas { apps_per_account_max: 7, ..Quotas::default() };
         assert_eq!(settings.quotas, quotas);
         assert_eq!(settings.account, 12_345_678);
-        assert_eq!(settings.ignored, ["CAMGATE_DEV_SECRET_ID"]);
+        assert_eq!(settings.secrets.dev_secret_id.as_ref().unwrap().expose(), "x");
+        assert!(settings.secrets.master_key.is_none());
+    }
+
+    #[test]
+    fn secrets_come_from_the_environment_and_are_never_shown() {
+        let secret = "camgate-master-key-1:c2VjcmV0";
+        let environment = [
+            ("CAMGATE_MASTER_KEY", secret),
+            ("CAMGATE_DEV_SECRET_KEY", secret),
+            ("CAMGATE_MASTER_KEY_FILE", "a file"),
+        ];
+        let settings = merged("", &environment, vec![]).unwrap();
+        assert_eq!(settings.secrets.master_key.as_ref().unwrap().expose(), secret);
+        assert_eq!(settings.secrets.dev_secret_key.as_ref().unwrap().expose(), secret);
+        assert_eq!(settings.master_key_file, Some("a file".into()));
+        assert!(!format!("{settings:?} {}", settings.summary()).contains("c2VjcmV0"));
+        for toml in ["master_key = \"x\"", "dev_secret_key = \"x\""] {
+            assert!(merged(toml, &[], vec![]).unwrap_err().contains("unknown setting"));
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Init {
 }
 
 impl Init {
-    /// Creates the account, unless there is one.
+    /// Creates the account and a key of its root, unless there is an account.
     ///
     /// # Errors
     /// When the server has an account, or refuses this one.
@@ -36,7 +36,29 @@ impl Init {
                 account.owner_uin
             )));
         }
-        create_account(client, self.owner, self.app_id, &WriteArgs::default()).await
+        let mut answer =
+            create_account(client, self.owner, self.app_id, &WriteArgs::default()).await?;
+        let request = proto::CreateAccessKeyRequest {
+            owner_uin: self.owner,
+            uin: self.owner,
+            ..Default::default()
+        };
+        match client.administration.create_access_key(request).await {
+            Ok(response) => {
+                let key = super::key::created("root", response.into_inner());
+                answer.text.push_str(&format!("\n{}", key.text));
+                if let (Some(all), Some(more)) = (answer.json.as_object_mut(), key.json.as_object())
+                {
+                    all.extend(more.clone());
+                }
+            }
+            // Without a master key there are no keys; the account is fine all the same.
+            Err(status) if status.code() == tonic::Code::FailedPrecondition => {
+                answer.text.push_str(&format!("\nno key was made: {}", status.message()));
+            }
+            Err(status) => return Err(status.into()),
+        }
+        Ok(answer)
     }
 }
 

@@ -82,7 +82,7 @@ impl KeyCommand {
 }
 
 /// The answer that shows a secret.
-fn created(user: &str, response: proto::CreateAccessKeyResponse) -> Answer {
+pub(super) fn created(user: &str, response: proto::CreateAccessKeyResponse) -> Answer {
     let proto::CreateAccessKeyResponse { access_key, secret_key, result } = response;
     let key = access_key.unwrap_or_default();
     let mut done = format!("created a key for {user}\nsecret id {}", key.secret_id);

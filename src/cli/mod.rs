@@ -16,6 +16,7 @@ pub mod folder_io;
 pub mod group;
 pub mod junit;
 pub mod key;
+pub mod master_key;
 pub mod offline;
 pub mod policy;
 pub mod policy_files;

@@ -15,6 +15,7 @@ use super::client::{Client, error_text, error_value, exit_status};
 use super::folder::{Apply, Export, Plan};
 use super::group::GroupCommand;
 use super::key::KeyCommand;
+use super::master_key::MasterKeyCommand;
 use super::policy::{AttachArgs, StoredCommand};
 use super::policy_versions::VersionCommand;
 use super::role::RoleCommand;
@@ -104,6 +105,9 @@ pub enum Command {
     /// Permission boundaries
     #[command(subcommand)]
     Boundary(BoundaryCommand),
+    /// The key that a store's secrets are sealed under
+    #[command(subcommand)]
+    MasterKey(MasterKeyCommand),
     /// Shows an account, then its changes as they happen
     Watch(Watch),
 }
@@ -193,6 +197,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         }
         Command::Check(question) => online(question.check(&settings))?,
         Command::Explain(question) => online(question.explain(&settings))?,
+        Command::MasterKey(command) => online(command.run())?,
         Command::Policy(PolicyCommand::Lint(lint)) => lint.run(settings.account)?,
         Command::Policy(PolicyCommand::Fmt(fmt)) => fmt.run()?,
         Command::Policy(PolicyCommand::Schema) => policy_files::schema()?,
@@ -250,6 +255,7 @@ async fn remote(command: Command, client: &mut Client) -> Result<Answer, CliErro
         | Command::Check(_)
         | Command::Explain(_)
         | Command::Watch(_)
+        | Command::MasterKey(_)
         | Command::Policy(
             PolicyCommand::Lint(_)
             | PolicyCommand::Fmt(_)

@@ -15,8 +15,11 @@ use tracing_subscriber::EnvFilter;
 use super::answer::{CliError, ExitStatus};
 use super::client::Client;
 use super::files::load_catalog;
-use crate::config::{Flag, LogFormat, Settings, StoreChoice};
-use crate::node::{Node, NodeSettings, PolicyFiles, SystemClock};
+use super::master_key;
+use crate::authn::secret::SecretKey;
+use crate::config::{Flag, LogFormat, Secrets, Settings, StoreChoice};
+use crate::directory::SecretId;
+use crate::node::{NewKey, Node, NodeError, NodeSettings, PolicyFiles, SystemClock};
 use crate::service::{GrpcServer, HttpServer, proto};
 use crate::store::{MemoryStore, SledStore, Store};
 
@@ -50,7 +53,10 @@ pub struct Serve {
     /// A catalog file of a service of your own; may be given several times
     #[arg(long, value_name = "FILE")]
     pub catalog: Vec<PathBuf>,
-    /// Trial mode: an empty store gets an account with three apps
+    /// The file with the master key that secrets are sealed under; mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// Trial mode: an empty store gets an account with three apps and a key of its root
     #[arg(long)]
     pub dev: bool,
 }
@@ -69,6 +75,9 @@ impl Serve {
         if !self.catalog.is_empty() {
             let paths: Vec<_> = self.catalog.iter().map(|it| it.display().to_string()).collect();
             flags.push(("catalog", Value::from(paths)));
+        }
+        if let Some(file) = &self.master_key_file {
+            flags.push(("master_key_file", Value::from(file.display().to_string())));
         }
         if self.dev {
             flags.push(("dev", Value::from(true)));
@@ -111,25 +120,28 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
             Arc::new(SledStore::open(directory).await.map_err(|error| cannot(&error))?)
         }
     };
-    let node_settings = NodeSettings { quotas: settings.quotas.clone(), ..NodeSettings::default() };
+    let node_settings = NodeSettings {
+        quotas: settings.quotas.clone(),
+        master_key: master_key::of_server(settings)?,
+        refuse_replays: settings.refuse_replays,
+        ..NodeSettings::default()
+    };
     let files = (!settings.policies.is_empty())
         .then(|| PolicyFiles { patterns: settings.policies.clone() });
     let node = Node::start(store, catalog, Arc::new(SystemClock), files, node_settings)
         .await
         .map_err(|error| cannot(&error))?;
     tracing::info!("settings: {}", settings.summary());
-    for name in &settings.ignored {
-        tracing::warn!("`{name}` is set, and this version has no keys yet: it is not read");
-    }
     let http = HttpServer::bind(Arc::clone(&node), settings.http, settings.api).await;
     let http = http.map_err(|error| cannot(&error))?;
-    let server = GrpcServer::bind(node, settings.grpc).await.map_err(|error| cannot(&error))?;
+    let server =
+        GrpcServer::bind(Arc::clone(&node), settings.grpc).await.map_err(|error| cannot(&error))?;
     let addresses = Addresses { grpc: server.address(), http: http.address() };
     // One after the other would never announce: serving ends with the program.
     let serving = async {
         server.serve_with(http, wait_for_signal(), DRAIN).await.map_err(|error| cannot(&error))
     };
-    tokio::try_join!(serving, announce(settings, addresses, err))?;
+    tokio::try_join!(serving, announce(settings, &node, addresses, err))?;
     Ok(ExitStatus::Fine)
 }
 
@@ -143,6 +155,7 @@ struct Addresses {
 /// Says where the server is and what it is like, and prepares a trial.
 async fn announce(
     settings: &Settings,
+    node: &Node,
     addresses: Addresses,
     err: &mut dyn Write,
 ) -> Result<(), CliError> {
@@ -154,7 +167,7 @@ async fn announce(
         "gRPC callers are not authenticated: whoever reaches {grpc} may ask and administer"
     )?;
     if settings.dev {
-        prepare_trial(settings, &grpc.to_string(), err).await?;
+        prepare_trial(settings, node, &grpc.to_string(), err).await?;
     }
     writeln!(err, "ready")?;
     Ok(err.flush()?)
@@ -182,6 +195,7 @@ async fn wait_for_signal() {
 /// Gives an empty store the trial account, by the same way as any client, and says what to try.
 async fn prepare_trial(
     settings: &Settings,
+    node: &Node,
     address: &str,
     err: &mut dyn Write,
 ) -> Result<(), CliError> {
@@ -205,6 +219,7 @@ async fn prepare_trial(
         };
         client.administration.create_app(request).await?;
     }
+    let key = trial_key(&settings, node).await?;
     let flag =
         if settings.grpc.port() == 7401 { String::new() } else { format!(" --server {server}") };
     writeln!(
@@ -217,5 +232,41 @@ async fn prepare_trial(
          camgate{flag} check --principal alice --action im:DescribeConfInfo \
          --resource qcs::im::uin/{DEV_OWNER}:sdkappid/1400000001"
     )?;
+    // Here and never again: the store keeps it sealed.
+    writeln!(
+        err,
+        "the root account's key, shown this once:\n  SecretId  {}\n  SecretKey {}",
+        key.secret_id,
+        key.secret.expose()
+    )?;
     Ok(())
+}
+
+/// Gives the trial account's root a key: the one of the environment, or a new one.
+async fn trial_key(settings: &Settings, node: &Node) -> Result<NewKey, CliError> {
+    let cannot = |error: NodeError| CliError::CannotTell(error.to_string());
+    let Secrets { dev_secret_id, dev_secret_key, master_key: _ } = &settings.secrets;
+    let key = match (dev_secret_id, dev_secret_key) {
+        (None, None) => node.new_key(DEV_OWNER).map_err(cannot)?,
+        (Some(id), Some(secret)) => {
+            let id = SecretId::parse(id.expose()).ok_or_else(|| {
+                CliError::Usage(
+                    "CAMGATE_DEV_SECRET_ID must be `AKID` and 12 to 36 letters and digits".into(),
+                )
+            })?;
+            let secret = SecretKey::parse(secret.expose()).ok_or_else(|| {
+                CliError::Usage(
+                    "CAMGATE_DEV_SECRET_KEY must have 16 to 128 ASCII characters, no blanks".into(),
+                )
+            })?;
+            node.seal_key(DEV_OWNER, id, secret).map_err(cannot)?
+        }
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(CliError::Usage(
+                "set both CAMGATE_DEV_SECRET_ID and CAMGATE_DEV_SECRET_KEY, or neither".into(),
+            ));
+        }
+    };
+    node.add_key(DEV_OWNER, DEV_OWNER, &key, "trial").await.map_err(cannot)?;
+    Ok(key)
 }

@@ -6,6 +6,7 @@
 
 use super::decide::decide;
 use super::decision::{Decision, Outcome};
+use super::input::PrincipalKind;
 use super::list::app_names;
 use super::request::{Request, RequestFault, RequestParts};
 use super::snapshot::AccountSnapshot;
@@ -107,7 +108,8 @@ struct Named<'a> {
 }
 
 /// The uins for which the request is allowed, ascending, after the uin `after`. The principal in
-/// `request` is not looked at, and its session caps everyone.
+/// `request` is not looked at, and its session caps everyone. Roles are left out: without a session
+/// they act on nothing (rule D-25).
 #[must_use]
 pub fn list_principals(
     snapshot: &AccountSnapshot,
@@ -116,9 +118,11 @@ pub fn list_principals(
     limit: usize,
 ) -> Page<u64> {
     let mut asked = request.clone();
+    let is_role =
+        |uin: u64| snapshot.principal(uin).is_some_and(|it| it.kind == PrincipalKind::Role);
     page(snapshot.uins_after(after), limit, |uin| {
         asked.set_principal(*uin);
-        is_allowed(&decide(snapshot, &asked, &mut NoTrace))
+        !is_role(*uin) && is_allowed(&decide(snapshot, &asked, &mut NoTrace))
     })
 }
 

@@ -180,8 +180,23 @@ pub enum NodeError {
     /// The store refused or failed.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// The store has secrets, and no master key was given to open them.
+    #[error(
+        "the store's secrets are sealed under a master key: give its file with \
+         `--master-key-file`, or its line in CAMGATE_MASTER_KEY"
+    )]
+    MasterKeyWanted,
+    /// The store has no secrets, so there is nothing to rotate.
+    #[error("the store has no secrets yet: start the server with the new master key")]
+    NoKeyring,
+    /// Not a session token of this store.
+    #[error("the session token is none of this server's: pass one that it returned, unchanged")]
+    BadSessionToken,
     /// There is no master key.
-    #[error("this server has no master key, so it has no secrets: start it with one")]
+    #[error(
+        "this server has no master key, so it keeps no secrets: `camgate master-key new FILE` \
+         makes one, `--master-key-file FILE` uses it"
+    )]
     NoMasterKey,
     /// The keyring of the store does not open.
     #[error("{0}")]

@@ -1,4 +1,4 @@
-//! The global index in memory: uin → accounts, SdkAppId → owner.
+//! The global index in memory: uin → accounts, SdkAppId → owner, SecretId → owner.
 //!
 //! A bounded cache of records, absent ones too, which the applier clears key by key. What was read
 //! before a change is never kept after it: an entry is taken in only if nothing of the index
@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::error::NodeError;
 use super::records;
-use crate::directory::{AppEntry, GlobalKey, UinEntry};
+use crate::directory::{AppEntry, GlobalKey, SecretEntry, SecretId, UinEntry};
 use crate::store::{Revision, Store};
 
 /// One record, or its absence.
@@ -17,6 +17,7 @@ use crate::store::{Revision, Store};
 enum Cached {
     Uin(Option<Arc<UinEntry>>),
     App(Option<AppEntry>),
+    Secret(Option<SecretEntry>),
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +68,22 @@ impl GlobalIndex {
         let (entry, at) = store.read(&records::global_key(key)).await?;
         let entry = entry.map(|it| records::decode_app(&it)).transpose()?;
         self.keep(key, Cached::App(entry), at);
+        Ok(entry)
+    }
+
+    /// The record of an access key.
+    pub(super) async fn secret(
+        &self,
+        store: &dyn Store,
+        id: SecretId,
+    ) -> Result<Option<SecretEntry>, NodeError> {
+        let key = GlobalKey::Secret(id);
+        if let Some(Cached::Secret(entry)) = self.cached(key) {
+            return Ok(entry);
+        }
+        let (entry, at) = store.read(&records::global_key(key)).await?;
+        let entry = entry.map(|it| records::decode_secret(&it)).transpose()?;
+        self.keep(key, Cached::Secret(entry), at);
         Ok(entry)
     }
 

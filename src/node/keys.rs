@@ -4,11 +4,13 @@
 //! that do not count. It must never keep a secret longer than the question takes.
 
 use super::error::NodeError;
-use super::{Node, records};
+use super::sessions::has_user;
+use super::{Node, Prepared, WriteJob, WriteOptions};
 use crate::authn::random::NoEntropy;
 use crate::authn::secret::{SecretKey, generate_key_id};
 use crate::authn::vault::VaultError;
-use crate::directory::{GlobalKey, KeyStatus, SealedSecret, SecretId};
+use crate::directory::{Command, CreateAccessKey, KeyStatus, SealedSecret, SecretId, execute};
+use crate::store::Revision;
 
 /// A permanent key that may sign.
 #[derive(Debug, Clone)]
@@ -61,19 +63,49 @@ impl Node {
         Ok(NewKey { secret_id, secret, sealed_secret: SealedSecret(sealed.into()) })
     }
 
+    /// Adds a key to an account, as any client's command would.
+    ///
+    /// # Errors
+    /// As [`Node::write`].
+    pub async fn add_key(
+        &self,
+        owner_uin: u64,
+        holder: u64,
+        key: &NewKey,
+        description: &str,
+    ) -> Result<Revision, NodeError> {
+        let command = Command::CreateAccessKey(CreateAccessKey {
+            holder,
+            secret_id: key.secret_id,
+            sealed_secret: key.sealed_secret.clone(),
+            description: description.to_owned(),
+        });
+        let job = WriteJob {
+            reads: &|state| command.global_reads(state),
+            allot_uin: false,
+            run: &|input| {
+                let executed = execute(input.state, &command, &input.env)?;
+                Ok(Prepared {
+                    changes: executed.changes,
+                    operations: vec![command.name()],
+                    answer: Vec::new(),
+                })
+            },
+        };
+        Ok(self.write(owner_uin, &WriteOptions::default(), &job).await?.revision)
+    }
+
     /// The key with this id; none when there is none, when it is inactive, or when its holder is
     /// gone.
     ///
     /// # Errors
     /// [`NodeError::NoMasterKey`], or when a record cannot be read or does not open.
     pub async fn signing_key(&self, id: SecretId) -> Result<Option<SigningKey>, NodeError> {
-        let (entry, _) = self.store.read(&records::global_key(GlobalKey::Secret(id))).await?;
-        let Some(entry) = entry else { return Ok(None) };
-        let owner_uin = records::decode_secret(&entry)?.owner_uin;
+        let Some(entry) = self.index.secret(&*self.store, id).await? else { return Ok(None) };
+        let owner_uin = entry.owner_uin;
         let Some(view) = self.view(owner_uin).await? else { return Ok(None) };
         let Some(key) = view.state.access_key(id) else { return Ok(None) };
-        let is_held = key.holder == owner_uin || view.state.sub_account(key.holder).is_some();
-        if key.status != KeyStatus::Active || !is_held {
+        if key.status != KeyStatus::Active || !has_user(&view, key.holder) {
             return Ok(None);
         }
         let secret = self.vault()?.open_secret(owner_uin, id.as_str(), &key.sealed_secret.0)?;

@@ -6,6 +6,7 @@
 //! failure into an ALLOW: what cannot be read is an error.
 
 mod applier;
+mod callers;
 mod cells;
 mod change_log;
 mod clock;
@@ -13,6 +14,7 @@ mod error;
 mod health;
 mod index;
 mod kept;
+mod key_uses;
 mod keys;
 mod load;
 mod passwords;
@@ -22,8 +24,10 @@ mod query;
 mod records;
 mod requests;
 mod search;
+mod sessions;
 mod settings;
 mod simulate;
+mod sts;
 mod token;
 mod vault;
 mod view;
@@ -36,6 +40,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, watch as watch_channel};
 
+pub use callers::{Caller, CallerError};
 pub use change_log::{ChangeLogPage, LoggedChange};
 pub use clock::{Clock, SystemClock};
 pub use error::NodeError;
@@ -44,12 +49,17 @@ pub use keys::{NewKey, SigningKey};
 pub use passwords::hash_password;
 pub use presets::{PolicyFiles, Shared};
 pub use preview::{CaseChange, PREVIEW_REQUESTS_MAX, preview};
-pub use query::{Answer, BatchQuery, CheckQuery, Explained};
+pub use query::{Answer, Asker, BatchQuery, CheckQuery, Explained};
 pub use requests::RequestId;
 pub use search::{ActionSearch, Found, PrincipalSearch, ResourceSearch};
+pub use sessions::Session;
 pub use settings::NodeSettings;
 pub use simulate::{InlinePolicy, SimulateQuery, Simulated};
+pub use sts::{
+    AssumeRole, Credentials, FederationToken, Refusal, RoleName, SessionToken, StsError, WhichRole,
+};
 pub use token::Tokens;
+pub use vault::{Rotated, rotate_master_key};
 pub use view::AccountView;
 pub use watch::{AccountEvent, AccountWatch};
 pub use write::{JobInput, Prepared, WriteJob, WriteOptions, Written};
@@ -58,6 +68,7 @@ pub(crate) use error::shorten;
 pub(crate) use requests::REQUEST_ID_BYTES_MAX;
 pub(crate) use token::hash_digits;
 
+use crate::authn::tc3::ReplayGuard;
 use crate::authn::vault::Vault;
 use crate::catalog::Catalog;
 use crate::store::{Revision, Store};
@@ -65,6 +76,8 @@ use cells::Cells;
 use health::Health;
 use index::GlobalIndex;
 use kept::KeptPresets;
+use key_uses::KeyUses;
+use sessions::Sessions;
 
 /// One running node over one store.
 #[derive(Debug)]
@@ -76,6 +89,12 @@ pub struct Node {
     tokens: Tokens,
     /// What seals secrets; none without a master key.
     vault: Option<Vault>,
+    /// Opened session tokens.
+    sessions: Sessions,
+    /// Signatures seen, when replays are refused.
+    replays: Option<ReplayGuard>,
+    /// When keys were last used.
+    key_uses: KeyUses,
     cells: Cells,
     index: GlobalIndex,
     /// Presets and general policies, compiled.
@@ -102,22 +121,27 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::Store`] when the store cannot be read, [`NodeError::Record`] when the presets
-    /// in it cannot, [`NodeError::NoMasterKey`] or [`NodeError::Keyring`] when its secrets cannot.
-    /// Faults of the operator's files only make the node not ready.
+    /// in it cannot, [`NodeError::MasterKeyWanted`] or [`NodeError::Keyring`] when its secrets
+    /// cannot. Faults of the operator's files only make the node not ready.
     pub async fn start(
         store: Arc<dyn Store>,
         catalog: Arc<Catalog>,
         clock: Arc<dyn Clock>,
         files: Option<PolicyFiles>,
-        settings: NodeSettings,
+        mut settings: NodeSettings,
     ) -> Result<Arc<Self>, NodeError> {
         let tokens = Tokens::new(&load::store_id(&*store).await?);
-        let vault = vault::open(&*store, settings.master_key.as_ref()).await?;
+        let vault = vault::open(&*store, settings.master_key.take().as_ref()).await?;
         // The watch first: what changes while the presets are read is then applied again.
         let head = store.head().await?;
         let watch = store.watch(head).await?;
         let shared = load::read_shared(&*store, &catalog).await?;
         let node = Arc::new(Self {
+            sessions: Sessions::new(settings.sessions_cached_max),
+            replays: settings
+                .refuse_replays
+                .then(|| ReplayGuard::new(settings.signatures_remembered_max)),
+            key_uses: KeyUses::new(settings.key_use_interval_ms),
             cells: Cells::new(settings.accounts_loaded_max),
             index: GlobalIndex::new(settings.global_entries_max),
             shared: ArcSwap::from_pointee(shared),
@@ -137,6 +161,7 @@ impl Node {
             vault,
         });
         tokio::spawn(applier::run(Arc::clone(&node), watch));
+        tokio::spawn(key_uses::run(Arc::clone(&node)));
         if let Some(files) = files {
             node.check_policy_files(&files).await;
             tokio::spawn(presets::poll(Arc::clone(&node), files));

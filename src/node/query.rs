@@ -10,8 +10,9 @@ use std::sync::Arc;
 use super::Node;
 use super::clock::new_decision_id;
 use super::error::NodeError;
+use super::sessions::Session;
 use super::view::AccountView;
-use crate::directory::UinEntry;
+use crate::directory::{RoleId, UinEntry};
 use crate::engine::{
     CompiledPolicy, Decision, Explanation, NoTrace, Reason, Request, RequestParts, Resource,
     decide, explain,
@@ -20,13 +21,25 @@ use crate::lang::action::ActionName;
 use crate::lang::condition::Context;
 use crate::store::Revision;
 
+/// Who asks a question.
+#[derive(Debug, Clone)]
+pub enum Asker {
+    /// A root or a sub-account. A role's id is nobody's: roles act through sessions (rule D-25).
+    Uin {
+        /// The uin.
+        uin: u64,
+        /// In which account; none when the uin alone says it.
+        owner_uin: Option<u64>,
+    },
+    /// The holder of a temporary credential.
+    Session(Arc<Session>),
+}
+
 /// One question, parsed.
 #[derive(Debug, Clone)]
 pub struct CheckQuery {
     /// Who asks.
-    pub uin: u64,
-    /// In which account; none when the uin alone says it.
-    pub owner_uin: Option<u64>,
+    pub asker: Asker,
     /// What they want to do.
     pub action: ActionName,
     /// On what.
@@ -75,11 +88,24 @@ impl BatchQuery {
     }
 }
 
-/// Where a principal acts.
+/// Where a principal acts, and as whom.
 pub(super) struct Place {
     pub(super) owner_uin: u64,
+    /// A uin, or the role id of a session.
+    pub(super) principal: u64,
+    /// The policies of the asker's session.
+    session: Vec<Arc<CompiledPolicy>>,
     pub(super) view: Arc<AccountView>,
     pub(super) revision: Revision,
+}
+
+/// What comes to a request beside the question.
+#[derive(Debug, Default)]
+pub(super) struct Added {
+    /// More policies, each of which must allow.
+    pub(super) session: Vec<Arc<CompiledPolicy>>,
+    /// Whether the resource's owner has granted it (rule D-24).
+    pub(super) granted_by_owner: bool,
 }
 
 impl Node {
@@ -101,10 +127,19 @@ impl Node {
         batch: &mut BatchQuery,
         query: CheckQuery,
     ) -> Result<Answer, NodeError> {
-        let (owner_uin, uin) = (query.owner_uin, query.uin);
-        match self.place(batch, uin, owner_uin).await? {
+        self.check_with(batch, query, Added::default()).await
+    }
+
+    /// As [`Node::check`], with more than the question says.
+    pub(super) async fn check_with(
+        &self,
+        batch: &mut BatchQuery,
+        query: CheckQuery,
+        added: Added,
+    ) -> Result<Answer, NodeError> {
+        match self.place(batch, &query.asker).await? {
             Ok(place) => {
-                let request = self.request(&place.view, query, Vec::new()).await?;
+                let request = self.request(&place, query, added).await?;
                 let decision = decide(&place.view.snapshot, &request, &mut NoTrace);
                 Ok(place.answer(decision))
             }
@@ -124,10 +159,9 @@ impl Node {
         batch: &mut BatchQuery,
         query: CheckQuery,
     ) -> Result<Explained, NodeError> {
-        let (owner_uin, uin) = (query.owner_uin, query.uin);
-        match self.place(batch, uin, owner_uin).await? {
+        match self.place(batch, &query.asker).await? {
             Ok(place) => {
-                let request = self.request(&place.view, query, Vec::new()).await?;
+                let request = self.request(&place, query, Added::default()).await?;
                 let explanation = explain(&place.view.snapshot, &request);
                 let answer = place.answer(explanation.decision.clone());
                 Ok(Explained { answer, explanation: Some(explanation) })
@@ -140,58 +174,74 @@ impl Node {
     }
 
     /// The account in which a principal acts; the inner error is the answer to one whom nobody
-    /// knows (rule D-12).
+    /// knows (rule D-12), to a role without a session, and to a session that has ended (rules D-25,
+    /// D-27).
     pub(super) async fn place(
         &self,
         batch: &mut BatchQuery,
-        uin: u64,
-        owner_uin: Option<u64>,
+        asker: &Asker,
     ) -> Result<Result<Place, Answer>, NodeError> {
-        let owner_uin = match owner_uin {
-            Some(owner_uin) => owner_uin,
-            None => {
-                let entry = self.index.uin(&*self.store, uin).await?;
-                match owner_of(uin, entry.as_deref())? {
-                    Some(owner_uin) => owner_uin,
-                    None => return Ok(Err(nobody(0, batch.applied))),
-                }
+        let (principal, owner_uin, session) = match asker {
+            Asker::Uin { uin, owner_uin } => {
+                let owner_uin = match owner_uin {
+                    _ if RoleId::is_role(*uin) => None,
+                    Some(owner_uin) => Some(*owner_uin),
+                    None => {
+                        let entry = self.index.uin(&*self.store, *uin).await?;
+                        owner_of(*uin, entry.as_deref())?
+                    }
+                };
+                (*uin, owner_uin, Vec::new())
+            }
+            Asker::Session(session) => {
+                let owner_uin = self.stands(batch, session).await?.then_some(session.owner_uin());
+                (session.principal(), owner_uin, session.policies.clone())
             }
         };
-        let view = match batch.views.get(&owner_uin) {
-            Some(view) => view.clone(),
-            None => {
-                let view = self.view(owner_uin).await?;
-                batch.views.insert(owner_uin, view.clone());
-                view
-            }
-        };
-        Ok(match view {
+        let Some(owner_uin) = owner_uin else { return Ok(Err(nobody(0, batch.applied))) };
+        Ok(match self.batch_view(batch, owner_uin).await? {
             Some(view) => {
                 let revision = view.as_of.max(batch.applied);
-                Ok(Place { owner_uin, view, revision })
+                Ok(Place { owner_uin, principal, session, view, revision })
             }
             None => Err(nobody(owner_uin, batch.applied)),
         })
     }
 
+    /// The one view of an account that a batch looks at.
+    pub(super) async fn batch_view(
+        &self,
+        batch: &mut BatchQuery,
+        owner_uin: u64,
+    ) -> Result<Option<Arc<AccountView>>, NodeError> {
+        if let Some(view) = batch.views.get(&owner_uin) {
+            return Ok(view.clone());
+        }
+        let view = self.view(owner_uin).await?;
+        batch.views.insert(owner_uin, view.clone());
+        Ok(view)
+    }
+
     /// The engine's request, with the facts that the server adds.
     pub(super) async fn request(
         &self,
-        view: &AccountView,
+        place: &Place,
         query: CheckQuery,
-        session: Vec<Arc<CompiledPolicy>>,
+        added: Added,
     ) -> Result<Request, NodeError> {
-        let registered_owner = self.registered_owner(view, &query.resource).await?;
-        let CheckQuery { uin, owner_uin: _, action, resource, context, accepts_filter } = query;
+        let registered_owner = self.registered_owner(&place.view, &query.resource).await?;
+        let CheckQuery { asker: _, action, resource, context, accepts_filter } = query;
+        let mut session = place.session.clone();
+        session.extend(added.session);
         let parts = RequestParts {
-            principal: uin,
+            principal: place.principal,
             action,
             resource,
             context,
             now: self.clock.now(),
             session,
             registered_owner,
-            granted_by_owner: false,
+            granted_by_owner: added.granted_by_owner,
             accepts_filter,
         };
         Ok(Request::check(parts, &self.catalog)?)
@@ -199,9 +249,9 @@ impl Node {
 
     /// A question that would be refused is refused also when nobody knows the principal.
     fn refuse_bad(&self, query: CheckQuery) -> Result<(), NodeError> {
-        let CheckQuery { uin, owner_uin: _, action, resource, context, accepts_filter } = query;
+        let CheckQuery { asker: _, action, resource, context, accepts_filter } = query;
         let parts = RequestParts {
-            principal: uin,
+            principal: 0,
             action,
             resource,
             context,

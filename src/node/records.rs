@@ -11,7 +11,7 @@ use crate::directory::{
     SecretEntry, UinEntry,
 };
 use crate::store::key::{self, StoredKey};
-use crate::store::record::{self, DoneRequest, RecordError, Stored};
+use crate::store::record::{self, DoneRequest, KeyUse, RecordError, Stored};
 use crate::store::{Entry, Mutation, Revision};
 
 /// The first uin that is allotted; twelve digits, like the manual's examples.
@@ -19,11 +19,11 @@ pub(super) const FIRST_ALLOTTED_UIN: u64 = 100_000_000_001;
 
 pub(super) use key::{
     account_prefix, change_entry_key, done_request_key as request_key, global_key, head_key,
-    record_key as key_of,
+    key_use_key, record_key as key_of,
 };
 pub(super) use record::{
-    encode, encode_change_entry, encode_for_log, encode_keyring, encode_next_uin, encode_store_id,
-    mutation,
+    encode, encode_change_entry, encode_for_log, encode_key_use, encode_keyring, encode_next_uin,
+    encode_store_id, mutation,
 };
 
 /// Whose a key is.
@@ -168,6 +168,13 @@ pub(super) fn decode_keyring(entry: &Entry) -> Result<Vec<u8>, NodeError> {
         return Err(unexpected(entry));
     };
     Ok(content)
+}
+
+pub(super) fn decode_key_use(entry: &Entry) -> Result<KeyUse, NodeError> {
+    let Stored::KeyUse(found) = record::decode(&entry.key, &entry.value)? else {
+        return Err(unexpected(entry));
+    };
+    Ok(found)
 }
 
 pub(super) fn decode_store_id(entry: &Entry) -> Result<String, NodeError> {

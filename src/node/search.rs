@@ -5,7 +5,7 @@
 
 use super::Node;
 use super::error::NodeError;
-use super::query::{BatchQuery, CheckQuery, Place};
+use super::query::{Added, Asker, BatchQuery, CheckQuery, Place};
 use crate::engine::{Page, Resource, list_actions, list_principals, list_resources};
 use crate::lang::action::ActionName;
 use crate::lang::condition::Context;
@@ -26,9 +26,7 @@ pub struct ResourceSearch {
 #[derive(Debug, Clone)]
 pub struct ActionSearch {
     /// Who.
-    pub uin: u64,
-    /// In which account.
-    pub owner_uin: Option<u64>,
+    pub asker: Asker,
     /// On what.
     pub resource: Resource,
     /// Only this service's actions.
@@ -44,7 +42,9 @@ pub struct ActionSearch {
 /// Who may use an action on a resource?
 #[derive(Debug, Clone)]
 pub struct PrincipalSearch {
-    /// The question; its principal is not looked at, its account is searched.
+    /// The account that is searched.
+    pub owner_uin: u64,
+    /// The question; its asker is not looked at.
     pub query: CheckQuery,
     /// Go on after this uin.
     pub after: Option<u64>,
@@ -85,11 +85,11 @@ impl Node {
     ) -> Result<Found<u64>, NodeError> {
         let ResourceSearch { mut query, after, limit } = search;
         query.resource = Resource::Star;
-        let place = match self.place(batch, query.uin, query.owner_uin).await? {
+        let place = match self.place(batch, &query.asker).await? {
             Ok(place) => place,
             Err(nobody) => return Ok(Found::nothing(nobody.owner_uin, nobody.revision)),
         };
-        let request = self.request(&place.view, query, Vec::new()).await?;
+        let request = self.request(&place, query, Added::default()).await?;
         let page = list_resources(&place.view.snapshot, &request, after, limit)?;
         Ok(Found::at(&place, page))
     }
@@ -103,16 +103,16 @@ impl Node {
         batch: &mut BatchQuery,
         search: ActionSearch,
     ) -> Result<Found<ActionName>, NodeError> {
-        let ActionSearch { uin, owner_uin, resource, service, context, after, limit } = search;
-        let place = match self.place(batch, uin, owner_uin).await? {
+        let ActionSearch { asker, resource, service, context, after, limit } = search;
+        let place = match self.place(batch, &asker).await? {
             Ok(place) => place,
             Err(nobody) => return Ok(Found::nothing(nobody.owner_uin, nobody.revision)),
         };
         let Some(action) = self.any_action(service.as_deref()) else {
             return Ok(Found::nothing(place.owner_uin, place.revision));
         };
-        let query = CheckQuery { uin, owner_uin, action, resource, context, accepts_filter: true };
-        let request = self.request(&place.view, query, Vec::new()).await?;
+        let query = CheckQuery { asker, action, resource, context, accepts_filter: true };
+        let request = self.request(&place, query, Added::default()).await?;
         let mut after = after;
         let mut items = Vec::new();
         let is_wanted = |action: &ActionName| {
@@ -144,13 +144,13 @@ impl Node {
         batch: &mut BatchQuery,
         search: PrincipalSearch,
     ) -> Result<Found<u64>, NodeError> {
-        let PrincipalSearch { query, after, limit } = search;
-        let owner_uin = query.owner_uin.unwrap_or(query.uin);
-        let place = match self.place(batch, query.uin, Some(owner_uin)).await? {
+        let PrincipalSearch { owner_uin, query, after, limit } = search;
+        let root = Asker::Uin { uin: owner_uin, owner_uin: Some(owner_uin) };
+        let place = match self.place(batch, &root).await? {
             Ok(place) => place,
             Err(_) => return Err(NodeError::NoAccount { owner_uin }),
         };
-        let request = self.request(&place.view, query, Vec::new()).await?;
+        let request = self.request(&place, query, Added::default()).await?;
         let page = list_principals(&place.view.snapshot, &request, after, limit);
         Ok(Found::at(&place, page))
     }

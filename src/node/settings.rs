@@ -24,8 +24,17 @@ pub struct NodeSettings {
     pub bookmark_interval_ms: u64,
     /// How often the operator's policy files are looked at.
     pub policies_poll_ms: u64,
-    /// What the secrets of the store are sealed under; without it there are no secrets.
+    /// What the secrets of the store are sealed under; without it there are no secrets. Taken away
+    /// when the node has started.
     pub master_key: Option<MasterKey>,
+    /// Most opened session tokens in memory.
+    pub sessions_cached_max: usize,
+    /// Whether a signature counts once only.
+    pub refuse_replays: bool,
+    /// Most signatures remembered for that; beyond it requests are refused.
+    pub signatures_remembered_max: usize,
+    /// How often the last uses of access keys are written; at most once for each key.
+    pub key_use_interval_ms: u64,
     /// How many of everything an account may have.
     pub quotas: Quotas,
 }
@@ -43,6 +52,10 @@ impl Default for NodeSettings {
             bookmark_interval_ms: 1_000,
             policies_poll_ms: 1_000,
             master_key: None,
+            sessions_cached_max: 10_000,
+            refuse_replays: false,
+            signatures_remembered_max: 1_000_000,
+            key_use_interval_ms: 60_000,
             quotas: Quotas::default(),
         }
     }

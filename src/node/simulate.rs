@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::error::NodeError;
-use super::query::{BatchQuery, CheckQuery, Explained, Place};
+use super::query::{Added, BatchQuery, CheckQuery, Explained, Place};
 use super::{Answer, Node};
 use crate::directory::snapshot_input;
 use crate::engine::{
@@ -76,7 +76,7 @@ impl Node {
     ) -> Result<Simulated, NodeError> {
         let SimulateQuery { query, policies, replace_policies, boundary, session } = simulation;
         let stored = self.check(batch, query.clone()).await?;
-        let place = match self.place(batch, query.uin, query.owner_uin).await? {
+        let place = match self.place(batch, &query.asker).await? {
             Ok(place) => place,
             Err(nobody) => {
                 let simulated = Explained { answer: nobody, explanation: None };
@@ -85,7 +85,7 @@ impl Node {
         };
         let owner = place.view.snapshot.owner();
         let mut inline = Inline { next_id: INLINE_ID_MIN, owner, findings: Vec::new() };
-        let input = self.changed_input(&place, &mut inline, query.uin, |inline, input| {
+        let input = self.changed_input(&place, &mut inline, |inline, input| {
             for policy in &policies {
                 input.0.push(self.inline(inline, policy)?);
             }
@@ -101,7 +101,8 @@ impl Node {
         }
         let world = place.view.snapshot.world();
         let snapshot = AccountSnapshot::build(input, world, Some(&place.view.snapshot));
-        let request = self.request(&place.view, query, session_policies).await?;
+        let added = Added { session: session_policies, granted_by_owner: false };
+        let request = self.request(&place, query, added).await?;
         let explanation = explain(&snapshot, &request);
         debug_assert_eq!(explanation.decision, decide(&snapshot, &request, &mut NoTrace));
         let answer = place.answer(explanation.decision.clone());
@@ -115,7 +116,6 @@ impl Node {
         &self,
         place: &Place,
         inline: &mut Inline,
-        uin: u64,
         fill: impl FnOnce(
             &mut Inline,
             &mut (Vec<PolicyInput>, Option<PolicyInput>),
@@ -128,7 +128,7 @@ impl Node {
         let mut added = (Vec::new(), None);
         let replaces = fill(inline, &mut added)?;
         let (policies, boundary) = added;
-        if let Some(principal) = input.principals.iter_mut().find(|it| it.uin == uin) {
+        if let Some(principal) = input.principals.iter_mut().find(|it| it.uin == place.principal) {
             if replaces {
                 principal.attachments.clear();
             }

@@ -5,6 +5,7 @@
 
 use super::error::NodeError;
 use super::{Node, records};
+use crate::authn::vault::keyring::Rewrapped;
 use crate::authn::vault::master_key::MasterKey;
 use crate::authn::vault::{Vault, keyring};
 use crate::store::{Commit, Store, StoreError};
@@ -12,7 +13,7 @@ use crate::store::{Commit, Store, StoreError};
 /// Opens the store's vault; makes its keyring on first use.
 ///
 /// # Errors
-/// [`NodeError::NoMasterKey`] when the store has a keyring and no key is given, or
+/// [`NodeError::MasterKeyWanted`] when the store has a keyring and no key is given, or
 /// [`NodeError::Keyring`].
 pub(super) async fn open(
     store: &dyn Store,
@@ -25,7 +26,7 @@ pub(super) async fn open(
             (Some(entry), Some(master)) => {
                 return Ok(Some(keyring::open(&records::decode_keyring(&entry)?, master)?));
             }
-            (Some(_), None) => return Err(NodeError::NoMasterKey),
+            (Some(_), None) => return Err(NodeError::MasterKeyWanted),
             (None, None) => return Ok(None),
             (None, Some(master)) => {
                 let (content, _) = keyring::create(master)?;
@@ -37,6 +38,39 @@ pub(super) async fn open(
                     Err(other) => return Err(other.into()),
                 }
             }
+        }
+    }
+}
+
+/// What rotating did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotated {
+    /// The store's data key is wrapped under the new key now.
+    Done,
+    /// It was already.
+    Already,
+}
+
+/// Wraps the store's data key under another master key, in one commit. Nothing that is sealed
+/// changes, and doing it twice is doing it once.
+///
+/// # Errors
+/// [`NodeError::Keyring`] when the old key is not the store's, [`NodeError::NoKeyring`].
+pub async fn rotate_master_key(
+    store: &dyn Store,
+    old: &MasterKey,
+    new: &MasterKey,
+) -> Result<Rotated, NodeError> {
+    let key = records::keyring_key();
+    let (entry, _) = store.read(&key).await?;
+    let entry = entry.ok_or(NodeError::NoKeyring)?;
+    match keyring::rewrap(&records::decode_keyring(&entry)?, old, new)? {
+        Rewrapped::Already => Ok(Rotated::Already),
+        Rewrapped::New(content) => {
+            let value = records::encode_keyring(&content);
+            let commit = Commit::new().require_at(key.clone(), entry.revision).put(key, value);
+            store.commit(commit).await?;
+            Ok(Rotated::Done)
         }
     }
 }

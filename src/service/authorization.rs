@@ -19,7 +19,9 @@ use super::status::{ApiError, status};
 use super::wire::request::{self, BATCH_ENTRIES_MAX};
 use super::wire::{self, decision};
 use crate::lang::action::ActionName;
-use crate::node::{ActionSearch, CheckQuery, Node, NodeError, PrincipalSearch, ResourceSearch};
+use crate::node::{
+    ActionSearch, Asker, CheckQuery, Node, NodeError, PrincipalSearch, ResourceSearch,
+};
 use crate::store::Revision;
 
 /// `camgate.v1.AuthorizationService` over a node.
@@ -89,10 +91,8 @@ impl Authorization {
         );
         let proto::ListResourcesRequest { principal, action, context, consistency, page } = search;
         let page = Page::read(page, &list)?;
-        let (uin, owner_uin) = request::principal(principal)?;
         let query = CheckQuery {
-            uin,
-            owner_uin,
+            asker: request::asker(&self.node, principal)?,
             action: request::action(&action)?,
             resource: request::resource("*")?,
             context: request::context(context)?,
@@ -138,11 +138,10 @@ impl Authorization {
         let proto::ListActionsRequest { principal, resource, service, context, consistency, page } =
             search;
         let page = Page::read(page, &list)?;
-        let (uin, owner_uin) = request::principal(principal)?;
+        let asker = request::asker(&self.node, principal)?;
         let after = page.after.as_deref().map(ActionName::parse).transpose();
         let search = ActionSearch {
-            uin,
-            owner_uin,
+            asker,
             resource: request::resource(&resource)?,
             service: (!service.is_empty()).then_some(service),
             context: request::context(context)?,
@@ -178,14 +177,14 @@ impl Authorization {
         let page = Page::read(page, &list)?;
         let owner_uin = request::required("owner_uin", owner_uin)?;
         let query = CheckQuery {
-            uin: owner_uin,
-            owner_uin: Some(owner_uin),
+            asker: Asker::Uin { uin: owner_uin, owner_uin: Some(owner_uin) },
             action: request::action(&action)?,
             resource: request::resource(&resource)?,
             context: request::context(context)?,
             accepts_filter: true,
         };
-        let search = PrincipalSearch { query, after: page.after_number()?, limit: page.limit };
+        let search =
+            PrincipalSearch { owner_uin, query, after: page.after_number()?, limit: page.limit };
         let mut batch = self.begin(consistency).await?;
         let found = self.node.list_principals(&mut batch, search).await?;
         let last = found.page.next.map(|last| last.to_string());

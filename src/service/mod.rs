@@ -113,6 +113,7 @@ impl GrpcServer {
     ) -> Result<(), ServeError> {
         let node = Arc::clone(&self.node);
         let result = self.run(stop, drain).await;
+        node.write_key_uses().await;
         node.end();
         result
     }
@@ -151,6 +152,7 @@ impl GrpcServer {
             result = &mut both => result,
             () = stop => both.await,
         };
+        node.write_key_uses().await;
         node.end();
         result
     }

@@ -139,11 +139,7 @@ impl From<NodeError> for ApiError {
                 Self::new(Code::NotFound, "ResourceNotFound.NotFound", message)
             }
             NodeError::Compacted => Self::new(Code::OutOfRange, "COMPACTED", message),
-            NodeError::Folder { faults } => {
-                let mut it = invalid("FOLDER");
-                it.metadata.push(("faults", faults.len().to_string()));
-                it.all_at(faults.iter().map(|fault| ("files".to_owned(), fault.clone())))
-            }
+            NodeError::Folder { faults } => folder(&faults, message),
             NodeError::Plan(PlanError::Refused { error, .. }) => {
                 Self { message, ..directory(&error) }
             }
@@ -156,18 +152,32 @@ impl From<NodeError> for ApiError {
             }
             NodeError::Directory(error) => directory(&error),
             NodeError::Store(error) => store(&error),
-            NodeError::Record { .. } => {
-                Self::new(Code::DataLoss, "RECORD_UNREADABLE", message).hidden()
+            NodeError::Record { .. } => unreadable("RECORD_UNREADABLE", message),
+            NodeError::BadSessionToken => {
+                invalid("BAD_SESSION_TOKEN").at("principal.session_token")
             }
-            NodeError::NoMasterKey => Self::new(Code::FailedPrecondition, "NO_MASTER_KEY", message),
+            NodeError::NoMasterKey | NodeError::MasterKeyWanted | NodeError::NoKeyring => {
+                Self::new(Code::FailedPrecondition, "NO_MASTER_KEY", message)
+            }
             NodeError::Keyring(_) | NodeError::Vault(_) => {
-                Self::new(Code::DataLoss, "SECRETS_UNREADABLE", message).hidden()
+                unreadable("SECRETS_UNREADABLE", message)
             }
             NodeError::Catalog(_) | NodeError::Internal(_) => {
                 Self::new(Code::Internal, "InternalError", message).hidden()
             }
         }
     }
+}
+
+fn folder(faults: &[String], message: String) -> ApiError {
+    let mut it = ApiError::new(Code::InvalidArgument, "FOLDER", message);
+    it.metadata.push(("faults", faults.len().to_string()));
+    it.all_at(faults.iter().map(|fault| ("files".to_owned(), fault.clone())))
+}
+
+/// Stored bytes that cannot be read; which ones is for operators only.
+fn unreadable(reason: &'static str, message: String) -> ApiError {
+    ApiError::new(Code::DataLoss, reason, message).hidden()
 }
 
 fn ambiguous(owners: &[u64], message: String) -> ApiError {

@@ -1,4 +1,4 @@
-//! Who calls: the key that signed, and who holds it.
+//! Who calls: the key or the token that signed, and who holds it.
 //!
 //! The signature is proven before anything else of a call is believed. Of a key that does not count
 //! it is never said why: unknown, deleted and inactive are one.
@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use super::Received;
 use super::error::CamError;
-use crate::authn::tc3::{self, RequestParts, Tc3Error};
-use crate::directory::SecretId;
-use crate::node::{Node, SigningKey};
+use crate::authn::tc3::RequestParts;
+use crate::node::{self, CallerError, Node};
 use crate::service::status;
 
 /// Who calls, proven.
@@ -21,6 +20,8 @@ pub(super) struct Caller {
     pub(super) principal: u64,
     /// The SecretId that signed.
     pub(super) secret_id: String,
+    /// The node's proof of all this.
+    pub(super) proven: node::Caller,
 }
 
 impl Caller {
@@ -48,32 +49,19 @@ pub(super) async fn authenticate(
         headers: &headers,
         body: &received.body,
     };
-    let signed = tc3::read(&parts, service, node.now().0).map_err(|error| refused(&error))?;
-    if signed.token().is_some() {
-        return Err(CamError::new("AuthFailure.TokenFailure", "there are no temporary keys"));
-    }
-    let key = find(node, signed.secret_id()).await?;
-    let verified = signed.verify(&key.secret).map_err(|error| refused(&error))?;
+    let proven = node.authenticate(&parts, service).await.map_err(refused)?;
     Ok(Caller {
-        owner_uin: key.owner_uin,
-        principal: key.holder,
-        secret_id: verified.secret_id().to_owned(),
+        owner_uin: proven.owner_uin(),
+        principal: proven.principal(),
+        secret_id: proven.secret_id().to_owned(),
+        proven,
     })
 }
 
-fn refused(error: &Tc3Error) -> CamError {
-    CamError::new(error.code(), error.to_string())
-}
-
-async fn find(node: &Node, secret_id: &str) -> Result<SigningKey, CamError> {
-    let key = match SecretId::parse(secret_id) {
-        Some(id) => node.signing_key(id).await.map_err(status::cam)?,
-        None => None,
-    };
-    key.ok_or_else(|| {
-        let message = format!(
-            "there is no active key `{secret_id}`: it was deleted or disabled, or is mistyped"
-        );
-        CamError::new("AuthFailure.SecretIdNotFound", message)
-    })
+fn refused(error: CallerError) -> CamError {
+    let code = error.code();
+    match (error, code) {
+        (CallerError::Node(error), _) => status::cam(error),
+        (other, code) => CamError::new(code.unwrap_or("InternalError"), other.to_string()),
+    }
 }

@@ -60,8 +60,7 @@ async fn ask(call: &Call<'_>, action: &str, resource: &str) -> Result<Answer, Ca
     let node = call.node;
     let mut batch = node.begin(None).await.map_err(status::cam)?;
     let query = CheckQuery {
-        uin: call.caller.principal,
-        owner_uin: Some(call.caller.owner_uin),
+        asker: call.caller.proven.asker(),
         action: action_name(call, action)?,
         resource: Resource::parse(resource)
             .map_err(|fault| CamError::internal(format!("resource `{resource}` {fault}")))?,

@@ -135,7 +135,7 @@ impl CamApi {
         }
         let service = self.service(received)?;
         let caller = authenticate::authenticate(&self.node, received, &service.service).await?;
-        let Caller { owner_uin, principal, ref secret_id } = caller;
+        let Caller { owner_uin, principal, ref secret_id, proven: _ } = caller;
         debug!(owner_uin, principal, secret_id, "signed");
         let action = self.action(service, received)?;
         self.rates.check(&caller, service, action)?;

@@ -8,8 +8,8 @@ use crate::lang::action::ActionName;
 use crate::lang::condition::{Context, ContextValue};
 use crate::lang::number::Number;
 use crate::node::{
-    CheckQuery, InlinePolicy, Node, NodeError, REQUEST_ID_BYTES_MAX, RequestId, SimulateQuery,
-    WriteOptions, shorten,
+    Asker, CheckQuery, InlinePolicy, Node, NodeError, REQUEST_ID_BYTES_MAX, RequestId,
+    SimulateQuery, WriteOptions, shorten,
 };
 use crate::service::proto;
 use crate::store::Revision;
@@ -54,6 +54,27 @@ pub(in crate::service) fn at_least(
     node.read_token(&at_least)
 }
 
+/// Who asks: a uin, or the holder of a session token.
+///
+/// # Errors
+/// What is wrong with it, by field.
+pub(in crate::service) fn asker(
+    node: &Node,
+    who: Option<proto::Principal>,
+) -> Result<Asker, NodeError> {
+    let Some(proto::Principal { id: Some(proto::principal::Id::SessionToken(token)), owner_uin }) =
+        &who
+    else {
+        let (uin, owner_uin) = principal(who)?;
+        return Ok(Asker::Uin { uin, owner_uin });
+    };
+    let session = node.open_session(token)?;
+    if *owner_uin != 0 && *owner_uin != session.owner_uin() {
+        return Err(bad_field("principal.owner_uin", "is not the account of the session"));
+    }
+    Ok(Asker::Session(session))
+}
+
 /// A uin, and the owner where one is given.
 ///
 /// # Errors
@@ -65,10 +86,9 @@ pub fn principal(principal: Option<proto::Principal>) -> Result<(u64, Option<u64
     let owner_uin = (owner_uin != 0).then_some(owner_uin);
     match id {
         Some(proto::principal::Id::Uin(uin)) => Ok((required("principal.uin", uin)?, owner_uin)),
-        Some(proto::principal::Id::SessionToken(_)) => Err(bad_field(
-            "principal.session_token",
-            "cannot be used: this server has no sessions; give a uin",
-        )),
+        Some(proto::principal::Id::SessionToken(_)) => {
+            Err(bad_field("principal.session_token", "cannot be used here: give a uin"))
+        }
         None => Err(bad_field("principal", "has no id: give a uin")),
     }
 }
@@ -137,10 +157,8 @@ pub(in crate::service) fn check(
         consistency,
         accepts_filter,
     } = request;
-    let (uin, owner_uin) = principal(who)?;
     let query = CheckQuery {
-        uin,
-        owner_uin,
+        asker: asker(node, who)?,
         action: action(&what)?,
         resource: resource(&on)?,
         context: context(facts)?,

@@ -11,6 +11,7 @@ mod loading;
 mod operator_presets;
 mod raw_bytes;
 mod searches;
+mod sessions;
 mod statuses;
 mod watching;
 mod wrapped_store;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camgate::catalog::Catalog;
-use camgate::node::{Node, NodeSettings, PolicyFiles, SystemClock};
+use camgate::node::{Clock, Node, NodeSettings, PolicyFiles, SystemClock};
 use camgate::service::GrpcServer;
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
@@ -71,9 +72,18 @@ impl TestServer {
         files: Option<PolicyFiles>,
         settings: NodeSettings,
     ) -> Self {
+        Self::start_at(store, files, settings, Arc::new(SystemClock)).await
+    }
+
+    /// As `start`, with a clock of the test's.
+    pub(crate) async fn start_at(
+        store: Arc<dyn Store>,
+        files: Option<PolicyFiles>,
+        settings: NodeSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let catalog = Arc::new(Catalog::builtin().clone());
-        let node =
-            Node::start(store, catalog, Arc::new(SystemClock), files, settings).await.unwrap();
+        let node = Node::start(store, catalog, clock, files, settings).await.unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = GrpcServer::bind(Arc::clone(&node), loopback).await.unwrap();
         let address = server.address();

@@ -26,6 +26,7 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("etcd_client", None),
     ("glob", Some("src/store/policy_files.rs")),
     ("hkdf", Some("src/authn/vault/keys.rs")),
+    ("moka", Some("src/node/sessions.rs")),
     ("rand", Some("src/authn/random.rs")),
     ("sled", Some("src/store/sled/")),
 ];

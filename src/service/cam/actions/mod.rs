@@ -148,8 +148,9 @@ where
 
 /// Who calls, for the change log.
 fn origin(call: &Call<'_>) -> Origin {
-    let Caller { owner_uin, principal, ref secret_id } = call.caller;
-    let (secret_id, session) = (secret_id.to_string(), String::new());
+    let Caller { owner_uin, principal, ref secret_id, ref proven } = call.caller;
+    let session = proven.session().map(|session| session.name().to_owned());
+    let (secret_id, session) = (secret_id.to_string(), session.unwrap_or_default());
     Origin {
         actor: Actor::Caller { uin: principal, owner_uin, secret_id, session },
         protocol: Protocol::CamApi,
