@@ -19,13 +19,16 @@ const IP_KEY: &str = "qcs:ip";
 /// The condition key that says whether the session passed a second factor.
 const MFA_KEY: &str = "mfa";
 
+/// What the node decides where it makes credentials; about roles it asks both sides: the caller's
+/// policies and the role's trust policy.
+const DECIDED_BY_THE_NODE: [&str; 3] = ["AssumeRole", "GetFederationToken", "GetSessionToken"];
+
 /// Asks the engine.
 ///
 /// # Errors
 /// `AuthFailure.UnauthorizedOperation`, or why it could not be decided.
 pub(super) async fn authorize(call: &Call<'_>) -> Result<(), CamError> {
-    // The node asks both sides about a role: the caller's policies and the role's trust policy.
-    if call.action.name == "AssumeRole" {
+    if DECIDED_BY_THE_NODE.contains(&call.action.name.as_str()) {
         return Ok(());
     }
     let resource = resource(call)?;

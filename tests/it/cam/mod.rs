@@ -2,11 +2,13 @@
 
 mod attachments;
 pub(crate) mod client;
+mod described;
 mod description;
 mod groups;
 mod keys;
 mod policies;
 mod rights;
+mod sts;
 mod users;
 mod wire;
 
@@ -14,11 +16,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use camgate::authn::secret::{SecretKey, generate_key_id};
 use camgate::authn::vault::master_key::MasterKey;
 use camgate::catalog::Catalog;
-use camgate::directory::{AccountState, Command, CreateAccessKey, SealedSecret, SecretId, execute};
-use camgate::node::{JobInput, Node, NodeSettings, Prepared, SystemClock, WriteJob, WriteOptions};
+use camgate::node::{Node, NodeSettings, SystemClock};
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
 use camgate::service::proto::authorization_service_client::AuthorizationServiceClient;
@@ -96,21 +96,8 @@ impl CamServer {
 
 /// A key for a holder, made as the server's own set-up does.
 pub(crate) async fn new_key(node: &Node, owner_uin: u64, holder: u64) -> Credential {
-    let (id, secret) = (generate_key_id().unwrap(), SecretKey::generate().unwrap());
-    let sealed = node.vault().unwrap().seal_secret(owner_uin, &id, &secret).unwrap();
-    let command = Command::CreateAccessKey(CreateAccessKey {
-        holder,
-        secret_id: SecretId::parse(&id).unwrap(),
-        sealed_secret: SealedSecret(sealed.into()),
-        description: String::new(),
-    });
-    let reads = |state: &AccountState| command.global_reads(state);
-    let run = |input: &JobInput<'_>| {
-        let executed = execute(input.state, &command, &input.env)?;
-        let operations = vec![command.name()];
-        Ok(Prepared { changes: executed.changes, operations, answer: Vec::new() })
-    };
-    let job = WriteJob { reads: &reads, allot_uin: false, run: &run };
-    node.write(owner_uin, &WriteOptions::default(), &job).await.unwrap();
-    Credential { id, secret: secret.expose().to_owned(), token: None }
+    let key = node.new_key(owner_uin).unwrap();
+    node.add_key(owner_uin, holder, &key, "").await.unwrap();
+    let (id, secret) = (key.secret_id.to_string(), key.secret.expose().to_owned());
+    Credential { id, secret, token: None }
 }

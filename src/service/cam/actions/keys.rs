@@ -5,14 +5,13 @@
 
 use serde_json::{Value, json};
 
-use super::objects::time;
-use super::{Change, Made, change, fields, look, no_such, not_built, not_found, write};
-use crate::authn::secret::{self, SecretKey};
+use super::objects::{date, time, unix_seconds};
+use super::{Change, Look, Made, change, fields, look, no_such, not_built, not_found, write};
 use crate::directory::{
-    AccessKey, AccountState, Command, CreateAccessKey, DeleteAccessKey, KeyStatus, Noun,
-    SealedSecret, SecretId, UpdateAccessKey,
+    AccessKey, AccountState, Command, CreateAccessKey, DeleteAccessKey, KeyStatus, Noun, SecretId,
+    UpdateAccessKey,
 };
-use crate::node::NodeError;
+use crate::node::{NewKey, NodeError};
 use crate::service::cam::Call;
 use crate::service::cam::envelope::Done;
 use crate::service::cam::error::CamError;
@@ -29,41 +28,23 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Done, CamError> {
     }
 }
 
-/// A key that is not stored yet.
-pub(super) struct NewKey {
-    pub(super) id: SecretId,
-    pub(super) secret: SecretKey,
-    sealed: SealedSecret,
+/// A new key for the caller's account, not stored yet.
+pub(super) fn new_key(call: &Call<'_>) -> Result<NewKey, CamError> {
+    call.node.new_key(call.caller.owner_uin).map_err(status::cam)
 }
 
-impl NewKey {
-    /// Makes a key for the caller's account.
-    pub(super) fn new(call: &Call<'_>) -> Result<Self, CamError> {
-        let vault = call.node.vault().map_err(status::cam)?;
-        let no_entropy =
-            |error: crate::authn::random::NoEntropy| CamError::internal(error.to_string());
-        let id = secret::generate_key_id().map_err(no_entropy)?;
-        let secret = SecretKey::generate().map_err(no_entropy)?;
-        let sealed = vault.seal_secret(call.caller.owner_uin, &id, &secret);
-        let sealed = sealed.map_err(|error| status::cam(error.into()))?;
-        let parsed = SecretId::parse(&id);
-        let id = parsed.ok_or_else(|| CamError::internal("a new SecretId has a wrong shape"))?;
-        Ok(Self { id, secret, sealed: SealedSecret(sealed.into()) })
-    }
-
-    /// The command that stores it.
-    pub(super) fn command(&self, holder: u64, description: String) -> Command {
-        Command::CreateAccessKey(CreateAccessKey {
-            holder,
-            secret_id: self.id,
-            sealed_secret: self.sealed.clone(),
-            description,
-        })
-    }
+/// The command that stores a key.
+pub(super) fn create_command(key: &NewKey, holder: u64, description: String) -> Command {
+    Command::CreateAccessKey(CreateAccessKey {
+        holder,
+        secret_id: key.secret_id,
+        sealed_secret: key.sealed_secret.clone(),
+        description,
+    })
 }
 
 /// Whose keys a call is about: the caller's own, unless it names another.
-fn holder(call: &Call<'_>) -> Result<u64, CamError> {
+pub(super) fn holder(call: &Call<'_>) -> Result<u64, CamError> {
     let holder = call.params.number("TargetUin").filter(|uin| *uin != 0);
     let holder = holder.unwrap_or(call.caller.principal);
     if holder == call.caller.owner_uin && !call.caller.is_root() {
@@ -76,12 +57,13 @@ fn holder(call: &Call<'_>) -> Result<u64, CamError> {
 async fn create(call: &Call<'_>) -> Result<Done, CamError> {
     let holder = holder(call)?;
     let description = call.params.text("Description").unwrap_or_default().to_owned();
-    let key = NewKey::new(call)?;
-    let commands =
-        |_: &AccountState, _: Option<u64>| Ok(vec![key.command(holder, description.clone())]);
+    let key = new_key(call)?;
+    let commands = |_: &AccountState, _: Option<u64>| {
+        Ok(vec![create_command(&key, holder, description.clone())])
+    };
     let answer = |made: &Made<'_>| {
-        let stored = made.state.access_key(key.id);
-        let stored = stored.ok_or_else(|| not_found(Noun::AccessKey, key.id))?;
+        let stored = made.state.access_key(key.secret_id);
+        let stored = stored.ok_or_else(|| not_found(Noun::AccessKey, key.secret_id))?;
         let mut value = access_key(stored);
         if let Some(members) = value.as_object_mut() {
             members.insert("SecretAccessKey".to_owned(), Value::from(key.secret.expose()));
@@ -138,26 +120,47 @@ async fn delete(call: &Call<'_>) -> Result<Done, CamError> {
     write(call, commands).await
 }
 
-/// The keys of the account among those asked about; their last use is not noted yet.
+/// When keys of the account were last used; what is no key of the account has no row.
 async fn last_used(call: &Call<'_>) -> Result<Done, CamError> {
     let look = look(call).await?;
-    let is_ours =
-        |text: &&str| SecretId::parse(text).is_some_and(|id| look.state().access_key(id).is_some());
-    let row = |text| json!({"SecretId": text, "LastUsedDate": null, "LastSecretUsedDate": null});
-    let texts = call.params.texts("SecretIdList").into_iter();
-    let rows: Vec<Value> = texts.filter(is_ours).map(row).collect();
+    let ids: Vec<SecretId> = call
+        .params
+        .texts("SecretIdList")
+        .into_iter()
+        .filter_map(SecretId::parse)
+        .filter(|id| look.state().access_key(*id).is_some())
+        .collect();
+    let uses = call.node.key_uses(&ids).await.map_err(status::cam)?;
+    let row = |id: &SecretId| {
+        let used = uses.get(id).copied();
+        json!({
+            "SecretId": id.as_str(),
+            "LastUsedDate": used.map(date),
+            "LastSecretUsedDate": used.map(unix_seconds),
+        })
+    };
+    let rows: Vec<Value> = ids.iter().map(row).collect();
     let fields = fields(json!({"SecretIdLastUsedRows": rows}));
     Ok(look.done(fields))
+}
+
+/// The keys of a holder, who must be there.
+pub(super) fn keys_of<'a>(
+    look: &'a Look,
+    call: &Call<'_>,
+    holder: u64,
+) -> Result<Vec<&'a AccessKey>, CamError> {
+    let state = look.state();
+    if holder != call.caller.owner_uin && state.sub_account(holder).is_none() {
+        return Err(no_such(Noun::SubAccount, holder));
+    }
+    Ok(state.keys_of(holder).map(|key| &**key).collect())
 }
 
 async fn list(call: &Call<'_>) -> Result<Done, CamError> {
     let holder = holder(call)?;
     let look = look(call).await?;
-    let state = look.state();
-    if holder != call.caller.owner_uin && state.sub_account(holder).is_none() {
-        return Err(no_such(Noun::SubAccount, holder));
-    }
-    let keys: Vec<Value> = state.keys_of(holder).map(|key| access_key(key)).collect();
+    let keys: Vec<Value> = keys_of(&look, call, holder)?.into_iter().map(access_key).collect();
     let fields = fields(json!({"AccessKeys": keys}));
     Ok(look.done(fields))
 }

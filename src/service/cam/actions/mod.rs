@@ -11,6 +11,7 @@ mod keys;
 mod objects;
 mod policies;
 mod roles;
+mod sts;
 mod users;
 mod versions;
 
@@ -52,6 +53,7 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Done, CamError> {
         "Access keys" => keys::run(call).await,
         "Permission boundary" => boundaries::run(call).await,
         "Roles" => roles::run(call).await,
+        "Temporary credentials" => sts::run(call).await,
         _ => Err(not_built(call)),
     }
 }

@@ -20,6 +20,16 @@ pub(super) fn time(at: UnixMillis) -> String {
     format_time(at, "%Y-%m-%d %H:%M:%S")
 }
 
+/// `2019-08-09`.
+pub(super) fn date(at: UnixMillis) -> String {
+    format_time(at, "%Y-%m-%d")
+}
+
+/// Seconds since 1970.
+pub(super) fn unix_seconds(at: UnixMillis) -> u64 {
+    u64::try_from(at.0 / 1_000).unwrap_or_default()
+}
+
 /// `2019-08-09T10:31:47Z`, which versions of policies have.
 pub(super) fn iso_time(at: UnixMillis) -> String {
     format_time(at, "%Y-%m-%dT%H:%M:%SZ")

@@ -5,19 +5,20 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::keys::NewKey;
+use super::keys;
 use super::objects::{count, listed_user, time, user};
 use super::{Change, Fields, Made, change, fields, look, no_such, not_built, not_found, write};
-use crate::authn::password::{Password, PasswordError};
+use crate::authn::password::Password;
 use crate::directory::{
-    AccountState, Command, CreateSubAccount, DeleteSubAccount, Noun, PasswordHash, Profile,
-    ProfileUpdate, SubAccount, SubAccountKind, UpdateSubAccount,
+    AccountState, Command, CreateSubAccount, DeleteSubAccount, Noun, Profile, ProfileUpdate,
+    SubAccount, SubAccountKind, UpdateSubAccount,
 };
-use crate::node::NodeError;
+use crate::node::{NewKey, NodeError, hash_password};
 use crate::service::cam::Call;
 use crate::service::cam::authorize;
 use crate::service::cam::envelope::Done;
 use crate::service::cam::error::CamError;
+use crate::service::status;
 
 /// Most accounts of one `ListAccounts`.
 const ACCOUNTS_DEFAULT: u64 = 100;
@@ -42,26 +43,8 @@ fn given_password(call: &Call<'_>) -> Result<Option<Password>, CamError> {
     let Some(text) = call.params.text("Password").filter(|it| !it.is_empty()) else {
         return Ok(None);
     };
-    Password::new(Zeroizing::new(text.to_owned())).map(Some).map_err(|error| bad_password(&error))
-}
-
-fn bad_password(error: &PasswordError) -> CamError {
-    match error {
-        PasswordError::Length { .. } | PasswordError::Lacks(_) | PasswordError::Control => {
-            CamError::new("InvalidParameter.PasswordViolatedRules", error.to_string())
-        }
-        PasswordError::NoEntropy(_) | PasswordError::Hash(_) => {
-            CamError::internal(error.to_string())
-        }
-    }
-}
-
-/// Hashes a password, which takes long on purpose, off the threads that serve.
-async fn hash(password: &Password) -> Result<PasswordHash, CamError> {
-    let password = password.clone();
-    let hashed = tokio::task::spawn_blocking(move || password.hash()).await;
-    let hashed = hashed.map_err(|error| CamError::internal(error.to_string()))?;
-    hashed.map(PasswordHash).map_err(|error| bad_password(&error))
+    let password = Password::new(Zeroizing::new(text.to_owned()));
+    password.map(Some).map_err(|error| status::cam(error.into()))
 }
 
 async fn add(call: &Call<'_>) -> Result<Done, CamError> {
@@ -77,7 +60,7 @@ async fn add(call: &Call<'_>) -> Result<Done, CamError> {
     // CAM takes a password without a console login, and does not keep it.
     let password = given.as_ref().or(generated.as_ref()).filter(|_| console_login);
     let password_hash = match password {
-        Some(password) => Some(hash(password).await?),
+        Some(password) => Some(hash_password(password.clone()).await.map_err(status::cam)?),
         None => None,
     };
     let text = |name| params.text(name).unwrap_or_default().to_owned();
@@ -96,12 +79,12 @@ async fn add(call: &Call<'_>) -> Result<Done, CamError> {
         },
     };
     let use_api = params.flag("UseApi").unwrap_or_default();
-    let key = if use_api { Some(NewKey::new(call)?) } else { None };
+    let key = if use_api { Some(keys::new_key(call)?) } else { None };
     let commands = |_: &AccountState, allotted: Option<u64>| {
         // Without a uin it is only asked what is to be read: the key's index record.
         let uin = allotted.unwrap_or_default();
         let user = Command::CreateSubAccount(CreateSubAccount { uin, ..create.clone() });
-        let key = key.as_ref().map(|it| it.command(uin, String::new()));
+        let key = key.as_ref().map(|it| keys::create_command(it, uin, String::new()));
         Ok([user].into_iter().chain(key).filter(|it| allotted.is_some() || is_key(it)).collect())
     };
     let answer = |made: &Made<'_>| {
@@ -123,7 +106,7 @@ fn added(user: &SubAccount, generated: Option<&Password>, key: Option<&NewKey>) 
         answer.insert("Password".to_owned(), Value::from(password.expose()));
     }
     if let Some(key) = key {
-        answer.insert("SecretId".to_owned(), Value::from(key.id.as_str()));
+        answer.insert("SecretId".to_owned(), Value::from(key.secret_id.as_str()));
         answer.insert("SecretKey".to_owned(), Value::from(key.secret.expose()));
     }
     answer
@@ -148,7 +131,7 @@ async fn get(call: &Call<'_>) -> Result<Done, CamError> {
 async fn update(call: &Call<'_>) -> Result<Done, CamError> {
     let params = &call.params;
     let password_hash = match given_password(call)? {
-        Some(password) => Some(hash(&password).await?),
+        Some(password) => Some(hash_password(password).await.map_err(status::cam)?),
         None => None,
     };
     let text = |name| params.text(name).map(str::to_owned);
