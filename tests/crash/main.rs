@@ -3,7 +3,8 @@
 //! Each round starts this program again as `writer DIR SEED`, kills it (SIGKILL) after a random
 //! number of acknowledged commits, or while it opens the store, and verifies the directory. A
 //! directory lives through five rounds, so recovery is tested on top of recovery. A killed process
-//! says nothing about a power cut: what the system had in its cache is still there.
+//! says nothing about a power cut: what the system had in its cache is still there. Further rounds
+//! do the same to a node that changes an account, whose change log must hold what was acknowledged.
 //!
 //! `CAMGATE_CRASH_ROUNDS` (20) and `CAMGATE_CRASH_SEED` (random) choose the run; a failure prints
 //! the seed. No test harness: the process must be one that can be started again.
@@ -16,6 +17,7 @@
     reason = "a test program that prints its result and fails where it stands"
 )]
 
+mod account;
 mod verify;
 mod writer;
 
@@ -29,6 +31,10 @@ use tempfile::TempDir;
 
 use crate::verify::{Acknowledged, Verdict};
 
+const WRITER: &str = "writer";
+const ACCOUNT_WRITER: &str = "account-writer";
+/// One more round with an account for so many with a store alone.
+const ROUNDS_PER_ACCOUNT_ROUND: u64 = 3;
 const ROUNDS_DEFAULT: u64 = 20;
 const ROUNDS_PER_DIRECTORY: u64 = 5;
 /// Most acknowledgements before the kill.
@@ -82,9 +88,10 @@ impl Kill {
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [mode, dir, seed, directory] = &args[..]
-        && mode == "writer"
+        && [WRITER, ACCOUNT_WRITER].contains(&mode.as_str())
     {
-        writer::run(Path::new(dir), seed.parse().unwrap(), directory.parse().unwrap());
+        let run = if mode == ACCOUNT_WRITER { account::run } else { writer::run };
+        run(Path::new(dir), seed.parse().unwrap(), directory.parse().unwrap());
         return ExitCode::SUCCESS;
     }
     // `cargo test NAME` hands its filter to every test program.
@@ -97,7 +104,15 @@ fn main() -> ExitCode {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         now.as_secs().wrapping_mul(1_000_003) ^ u64::from(now.subsec_nanos())
     });
-    run_rounds(rounds, seed)
+    let outcome = run_rounds(rounds, seed)
+        .and_then(|()| run_account_rounds(1 + rounds.div_ceil(ROUNDS_PER_ACCOUNT_ROUND), seed));
+    if let Err(reason) = outcome {
+        println!("crash: {reason}; repeat with CAMGATE_CRASH_SEED={seed}");
+        println!("0 passed, 1 failed");
+        return ExitCode::FAILURE;
+    }
+    println!("{rounds} passed, 0 failed");
+    ExitCode::SUCCESS
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test program has no settings file")]
@@ -105,7 +120,7 @@ fn number_from_env(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number in the environment"))
 }
 
-fn run_rounds(rounds: u64, seed: u64) -> ExitCode {
+fn run_rounds(rounds: u64, seed: u64) -> Result<(), String> {
     let mut random = Random(seed);
     let (mut acknowledged, mut survived) = (0, 0);
     let mut dir = TempDir::new().unwrap();
@@ -117,33 +132,52 @@ fn run_rounds(rounds: u64, seed: u64) -> ExitCode {
         }
         let directory = round / ROUNDS_PER_DIRECTORY;
         let kill = Kill::choose(&mut random);
-        let lines = run_writer(dir.path(), random.next(), directory, kill);
+        let lines: Vec<Acknowledged> =
+            run_writer(WRITER, dir.path(), random.next(), directory, kill)
+                .iter()
+                .map(|line| Acknowledged::parse(line).expect("a line of the writer"))
+                .collect();
         match verify::check(dir.path(), retention(directory), &known, &lines) {
             Ok(verdict) => {
                 acknowledged += lines.len() as u64;
                 survived += verdict.head - known.head - lines.len() as u64;
                 known = verdict;
             }
-            Err(reason) => {
-                println!("crash: round {round} failed: {reason}");
-                println!("crash: {kill:?}; repeat with CAMGATE_CRASH_SEED={seed}");
-                println!("{round} passed, 1 failed");
-                return ExitCode::FAILURE;
-            }
+            Err(reason) => return Err(format!("round {round} failed: {reason}; {kill:?}")),
         }
     }
     println!(
         "crash: {rounds} rounds, {acknowledged} acknowledged commits, \
          {survived} unacknowledged survived, 0 lost"
     );
-    println!("{rounds} passed, 0 failed");
-    ExitCode::SUCCESS
+    Ok(())
 }
 
-/// Runs a writer until its kill, and gives what it acknowledged.
-fn run_writer(dir: &Path, seed: u64, directory: u64, kill: Kill) -> Vec<Acknowledged> {
+/// The rounds with an account, all on one directory.
+fn run_account_rounds(rounds: u64, seed: u64) -> Result<(), String> {
+    let mut random = Random(!seed);
+    let dir = TempDir::new().unwrap();
+    let mut known = account::Log::default();
+    let mut acknowledged = 0;
+    for round in 0..rounds {
+        let kill = Kill::choose(&mut random);
+        let lines = run_writer(ACCOUNT_WRITER, dir.path(), random.next(), 0, kill);
+        acknowledged += lines.len();
+        known = account::check(dir.path(), 0, &known, &lines)
+            .map_err(|reason| format!("account round {round} failed: {reason}; {kill:?}"))?;
+    }
+    println!(
+        "crash: {rounds} rounds with an account, {acknowledged} acknowledged changes, {} entries \
+         in its log",
+        known.revisions.len()
+    );
+    Ok(())
+}
+
+/// Runs a writer until its kill, and gives the lines by which it acknowledged.
+fn run_writer(mode: &str, dir: &Path, seed: u64, directory: u64, kill: Kill) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .arg("writer")
+        .arg(mode)
         .arg(dir)
         .args([seed.to_string(), directory.to_string()])
         .stdout(Stdio::piped())
@@ -161,7 +195,7 @@ fn run_writer(dir: &Path, seed: u64, directory: u64, kill: Kill) -> Vec<Acknowle
         output.read_line(&mut line).unwrap();
         // The last line may be cut; then it acknowledges nothing.
         let Some(line) = line.strip_suffix('\n') else { break };
-        found.push(Acknowledged::parse(line).expect("a line of the writer"));
+        found.push(line.to_owned());
         if let Kill::AfterAcknowledgements(count) = kill
             && found.len() as u64 == count
         {

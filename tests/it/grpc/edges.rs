@@ -13,6 +13,7 @@ use tonic_types::StatusExt;
 
 use super::wrapped_store::WrappedStore;
 use super::{APP_ID, ROOT, TestServer, question};
+use crate::support::change_log::whole_log;
 
 const GROUPS: usize = 20;
 const MUTATIONS_MAX: usize = 8;
@@ -73,6 +74,8 @@ async fn a_plan_too_large_for_one_commit_is_done_in_steps_only_when_asked() {
     assert!((GROUPS.div_ceil(MUTATIONS_MAX)..GROUPS).contains(&commits), "{commits}");
     let names: Vec<_> = (0..GROUPS).map(|number| format!("g{number:02}")).collect();
     assert_eq!(group_names(&mut server).await, names);
+    // Each commit has its own entry, the account's creation too.
+    assert_eq!(whole_log(&server.node, ROOT).await.len(), commits + 1);
     let again = server.admin.apply_account(apply(true)).await.unwrap().into_inner();
     assert_eq!(again.steps, []);
     server.stop().await;
