@@ -18,6 +18,9 @@ FUZZ_TARGETS := parse pattern decide_vs_reference wire_roundtrip tc3 cam_request
 SEEDS_parse := ../tests/documents/good ../tests/documents/bad
 SEEDS_tc3 := seeds/tc3
 TEST_LOG := target/test.log
+# Where the official clients are installed; kept until their versions change.
+SDK := target/sdk
+PYTHON ?= python3
 
 # Sums the lines that `cargo test` prints for each test binary.
 define TOTALS
@@ -33,7 +36,7 @@ cd fuzz && $(CARGO) fuzz run -s none $(1) corpus/$(1) $(SEEDS_$(1)) -- \
 
 endef
 
-.PHONY: help tools fuzz-tools format lint test-all test crash ci soak mutants fuzz golden docs
+.PHONY: help tools fuzz-tools format lint test-all sdk test crash ci soak mutants fuzz golden docs
 
 help: ## Lists the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,7 +61,19 @@ test-all: tools
 	{ $(CARGO) test --lib --bins --test it --test prop && $(CARGO) test --doc && \
 	  CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_TEST) $(CARGO) test --test crash; } 2>&1 | tee $(TEST_LOG)
 
-test: format lint test-all ## Formatting, lints, and all tests
+$(SDK)/installed: tests/sdk/requirements.txt
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "no $(PYTHON): install Python 3.10 or later with venv, then run make again" >&2; exit 1; }
+	rm -rf $(SDK)
+	$(PYTHON) -m venv $(SDK)
+	$(SDK)/bin/pip install --quiet --disable-pip-version-check --no-input --no-deps -r $<
+	@touch $@
+
+sdk: tools $(SDK)/installed ## The official Python SDK and command line, against a server
+	$(CARGO) build --bin camgate
+	$(SDK)/bin/python -B tests/sdk/story.py
+
+test: format lint test-all sdk ## Formatting, lints, and all tests
 	@$(TOTALS)
 
 crash: tools ## Kills a writing process again and again (CRASH_ROUNDS_CI rounds)
