@@ -174,7 +174,7 @@ async fn roles_are_made_found_changed_tagged_bounded_and_deleted() {
         (json!({"RoleName": "r", "PolicyDocument": "{}"}), "InvalidParameter.StatementError"),
         (
             json!({"RoleName": "r", "PolicyDocument": TRUST, "SessionDuration": 43201}),
-            "InvalidParameterValue",
+            "InvalidParameter.ParamError",
         ),
         (
             json!({"RoleName": "r", "PolicyDocument": TRUST,

@@ -71,15 +71,26 @@ fn detach(policy: PolicyRef, target: Target) -> Command {
     Command::DetachPolicy(DetachPolicy { policy, target })
 }
 
-/// The role that a call names by id, by name, or by both when they agree. Ids come as text or as a
-/// number, depending on the action.
+/// The role that a call names by id, by name, or by both when they agree. By id alone it is for the
+/// command to find, so that of two faults every protocol tells the same.
 pub(super) fn named_role(
     params: &Params,
     state: &AccountState,
     id_field: &str,
     name_field: &str,
 ) -> Result<RoleRef, NodeError> {
+    if !params.has(name_field)
+        && let Some(id) = role_id(params, id_field)
+    {
+        return Ok(id.into());
+    }
     find_role(params, state, id_field, name_field).map(|role| role.id.into())
+}
+
+/// A role's id, which comes as text or as a number, depending on the action.
+fn role_id(params: &Params, field: &str) -> Option<RoleId> {
+    let parsed = params.text(field).and_then(|text| text.parse().ok());
+    parsed.or_else(|| params.number(field)).map(RoleId)
 }
 
 /// The role itself.

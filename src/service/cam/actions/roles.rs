@@ -31,10 +31,13 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Done, CamError> {
     }
 }
 
-/// A number of seconds; the description bounds it.
+/// A number of seconds, which the account's quotas bound.
 fn seconds(call: &Call<'_>) -> Result<Option<u32>, CamError> {
     let seconds = call.params.number("SessionDuration").map(u32::try_from).transpose();
-    seconds.map_err(|_| CamError::bad_value("SessionDuration", "is too large"))
+    seconds.map_err(|_| {
+        let message = "the parameter `SessionDuration` is too large";
+        CamError::new("InvalidParameter.ParamError", message)
+    })
 }
 
 async fn create(call: &Call<'_>) -> Result<Done, CamError> {
