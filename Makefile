@@ -13,6 +13,8 @@ CRASH_ROUNDS_CI := 20
 CRASH_ROUNDS_SOAK := 500
 # Random pairs of policies and requests that `make soak` decides twice.
 PAIRS_SOAK := 5000000
+# Random sequences of administration that `make soak` runs by every protocol.
+ADMIN_CASES_SOAK := 2000
 FUZZ_TARGETS := parse pattern decide_vs_reference wire_roundtrip tc3 cam_request
 # What a target begins with, beside what it has found itself in fuzz/corpus.
 SEEDS_parse := ../tests/documents/good ../tests/documents/bad
@@ -88,9 +90,10 @@ ci: test docs ## What the build server runs: test, docs, release build, crash, f
 	$(MAKE) fuzz SECONDS=10
 	@$(TOTALS)
 
-soak: tools ## The long checks: 5,000,000 pairs, 500 crash rounds, 300 s of each fuzz target
+soak: tools ## The long checks: 5,000,000 pairs, 2,000 administrations, 500 crash rounds, 300 s of each fuzz target
 	CAMGATE_PAIRS=$(PAIRS_SOAK) $(CARGO) test --release --no-default-features --test prop \
 	  decide_equals_reference -- --nocapture --test-threads 1
+	CAMGATE_ADMIN_CASES=$(ADMIN_CASES_SOAK) $(CARGO) test --release --test it admin_props
 	$(MAKE) crash CRASH_ROUNDS_CI=$(CRASH_ROUNDS_SOAK)
 	$(MAKE) fuzz SECONDS=300
 

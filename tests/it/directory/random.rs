@@ -16,20 +16,22 @@ use proptest::prelude::*;
 
 use super::{ALLOW, DENY, Fixture, OWNER, TRUST, secret_id};
 
-/// Small pools of names, so that commands meet each other.
-fn name() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["a", "b", "运营", "策略-1", "bad name"]).prop_map(str::to_owned)
+/// A small pool of names, so that commands meet each other; the last one is refused.
+pub(crate) const NAMES: [&str; 5] = ["a", "b", "运营", "策略-1", "bad name"];
+
+pub(crate) fn name() -> impl Strategy<Value = String> {
+    prop::sample::select(NAMES.as_slice()).prop_map(str::to_owned)
 }
 
-fn uin() -> impl Strategy<Value = u64> {
+pub(crate) fn uin() -> impl Strategy<Value = u64> {
     100_000_001_u64..100_000_006
 }
 
-fn document() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn document() -> impl Strategy<Value = Vec<u8>> {
     prop::sample::select(vec![ALLOW, DENY, "{"]).prop_map(|text| text.as_bytes().to_vec())
 }
 
-fn policy() -> impl Strategy<Value = PolicyRef> {
+pub(crate) fn policy() -> impl Strategy<Value = PolicyRef> {
     prop_oneof![
         4 => name().prop_map(PolicyRef::Name),
         2 => (1_000_000_u64..1_000_006).prop_map(|id| PolicyRef::Id(PolicyId(id))),
@@ -37,7 +39,7 @@ fn policy() -> impl Strategy<Value = PolicyRef> {
     ]
 }
 
-fn group() -> impl Strategy<Value = camgate::directory::GroupRef> {
+pub(crate) fn group() -> impl Strategy<Value = camgate::directory::GroupRef> {
     name().prop_map(|name| name.as_str().into())
 }
 
@@ -49,18 +51,18 @@ fn target() -> impl Strategy<Value = Target> {
     ]
 }
 
-fn role() -> impl Strategy<Value = RoleRef> {
+pub(crate) fn role() -> impl Strategy<Value = RoleRef> {
     prop_oneof![
         3 => name().prop_map(RoleRef::Name),
         1 => (0_u64..4).prop_map(|n| RoleRef::Id(RoleId(RoleId::MIN.0 + n))),
     ]
 }
 
-fn bounded() -> impl Strategy<Value = BoundaryTarget> {
+pub(crate) fn bounded() -> impl Strategy<Value = BoundaryTarget> {
     prop_oneof![uin().prop_map(BoundaryTarget::User), role().prop_map(BoundaryTarget::Role)]
 }
 
-fn trust() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn trust() -> impl Strategy<Value = Vec<u8>> {
     prop::sample::select(vec![TRUST, ALLOW]).prop_map(|text| text.as_bytes().to_vec())
 }
 
@@ -175,7 +177,7 @@ fn users_and_groups() -> BoxedStrategy<Command> {
     .boxed()
 }
 
-fn description() -> impl Strategy<Value = String> {
+pub(crate) fn description() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), Just("说明".to_owned()), Just("app \"team\"".to_owned())]
 }
 
@@ -213,12 +215,14 @@ fn policies() -> BoxedStrategy<Command> {
     .boxed()
 }
 
+/// One command, about things of small pools of names.
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![4 => users_and_groups(), 4 => policies(), 2 => roles(), 1 => access_keys()]
+}
+
 /// Up to forty commands, of which many are refused.
 pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
-    prop::collection::vec(
-        prop_oneof![4 => users_and_groups(), 4 => policies(), 2 => roles(), 1 => access_keys()],
-        0..40,
-    )
+    prop::collection::vec(command(), 0..40)
 }
 
 /// What comes of the commands that are not refused, on the account of the fixture.
