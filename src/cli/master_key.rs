@@ -10,8 +10,8 @@ use serde_json::json;
 use super::answer::{Answer, CliError};
 use crate::authn::vault::master_key::MasterKey;
 use crate::config::{Settings, StoreChoice, parse_store};
-use crate::node::{Rotated, rotate_master_key};
-use crate::store::SledStore;
+use crate::node::{Rotated, master_key_id, rotate_master_key};
+use crate::store::{SledStore, Store};
 
 /// The trial mode's key, beside its store.
 const DEV_KEY_FILE: &str = "master.key";
@@ -88,8 +88,11 @@ async fn rotate(store: &str, old: &Path, new: &Path) -> Result<Answer, CliError>
 }
 
 /// The master key of a server: of the file, of the environment, or, for a trial, of a file beside
-/// the store that is made when it is missing.
-pub(super) fn of_server(settings: &Settings) -> Result<Option<MasterKey>, CliError> {
+/// the store that is made when the store has no secrets yet.
+pub(super) async fn of_server(
+    settings: &Settings,
+    store: &dyn Store,
+) -> Result<Option<MasterKey>, CliError> {
     let line = settings.secrets.master_key.as_ref();
     match (&settings.master_key_file, line) {
         (Some(_), Some(_)) => Err(CliError::Usage(
@@ -99,19 +102,27 @@ pub(super) fn of_server(settings: &Settings) -> Result<Option<MasterKey>, CliErr
         (None, Some(line)) => MasterKey::parse(line.expose()).map(Some).map_err(|error| {
             CliError::Usage(format!("CAMGATE_MASTER_KEY cannot be used: {error}"))
         }),
-        (None, None) if settings.dev => of_trial(&settings.store).map(Some),
+        (None, None) if settings.dev => of_trial(&settings.store, store).await.map(Some),
         (None, None) => Ok(None),
     }
 }
 
-fn of_trial(store: &StoreChoice) -> Result<MasterKey, CliError> {
-    let StoreChoice::Sled(directory) = store else {
+async fn of_trial(choice: &StoreChoice, store: &dyn Store) -> Result<MasterKey, CliError> {
+    let StoreChoice::Sled(directory) = choice else {
         // What is gone when the server ends needs no key that stays.
         return MasterKey::generate().map_err(cannot);
     };
     let file = directory.join(DEV_KEY_FILE);
     if file.exists() {
         return read(&file);
+    }
+    // A new key would open nothing, and would hide that the right one is missing.
+    if let Some(id) = master_key_id(store).await.map_err(cannot)? {
+        let file = file.display();
+        return Err(CliError::Usage(format!(
+            "the store's secrets are sealed under the master key `{id}`, and its file `{file}` is \
+             missing: put it back, or name it with `--master-key-file`"
+        )));
     }
     let key = MasterKey::generate().map_err(cannot)?;
     key.create_file(&file).map_err(cannot)?;

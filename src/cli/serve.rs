@@ -122,7 +122,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
     };
     let node_settings = NodeSettings {
         quotas: settings.quotas.clone(),
-        master_key: master_key::of_server(settings)?,
+        master_key: master_key::of_server(settings, &*store).await?,
         refuse_replays: settings.refuse_replays,
         ..NodeSettings::default()
     };
@@ -207,6 +207,8 @@ async fn prepare_trial(
     if !accounts.is_empty() {
         return Ok(());
     }
+    // Before the account: a key that cannot be used must not leave an account without one.
+    let key = trial_key(&settings, node)?;
     let request =
         proto::CreateAccountRequest { owner_uin: DEV_OWNER, app_id: DEV_APP_ID, options: None };
     client.administration.create_account(request).await?;
@@ -219,7 +221,8 @@ async fn prepare_trial(
         };
         client.administration.create_app(request).await?;
     }
-    let key = trial_key(&settings, node).await?;
+    let added = node.add_key(DEV_OWNER, DEV_OWNER, &key, "trial").await;
+    added.map_err(|error| CliError::CannotTell(error.to_string()))?;
     let flag =
         if settings.grpc.port() == 7401 { String::new() } else { format!(" --server {server}") };
     writeln!(
@@ -242,12 +245,12 @@ async fn prepare_trial(
     Ok(())
 }
 
-/// Gives the trial account's root a key: the one of the environment, or a new one.
-async fn trial_key(settings: &Settings, node: &Node) -> Result<NewKey, CliError> {
+/// The key that the trial account's root gets: the one of the environment, or a new one.
+fn trial_key(settings: &Settings, node: &Node) -> Result<NewKey, CliError> {
     let cannot = |error: NodeError| CliError::CannotTell(error.to_string());
     let Secrets { dev_secret_id, dev_secret_key, master_key: _ } = &settings.secrets;
-    let key = match (dev_secret_id, dev_secret_key) {
-        (None, None) => node.new_key(DEV_OWNER).map_err(cannot)?,
+    match (dev_secret_id, dev_secret_key) {
+        (None, None) => node.new_key(DEV_OWNER).map_err(cannot),
         (Some(id), Some(secret)) => {
             let id = SecretId::parse(id.expose()).ok_or_else(|| {
                 CliError::Usage(
@@ -259,14 +262,10 @@ async fn trial_key(settings: &Settings, node: &Node) -> Result<NewKey, CliError>
                     "CAMGATE_DEV_SECRET_KEY must have 16 to 128 ASCII characters, no blanks".into(),
                 )
             })?;
-            node.seal_key(DEV_OWNER, id, secret).map_err(cannot)?
+            node.seal_key(DEV_OWNER, id, secret).map_err(cannot)
         }
-        (Some(_), None) | (None, Some(_)) => {
-            return Err(CliError::Usage(
-                "set both CAMGATE_DEV_SECRET_ID and CAMGATE_DEV_SECRET_KEY, or neither".into(),
-            ));
-        }
-    };
-    node.add_key(DEV_OWNER, DEV_OWNER, &key, "trial").await.map_err(cannot)?;
-    Ok(key)
+        (Some(_), None) | (None, Some(_)) => Err(CliError::Usage(
+            "set both CAMGATE_DEV_SECRET_ID and CAMGATE_DEV_SECRET_KEY, or neither".into(),
+        )),
+    }
 }

@@ -59,7 +59,7 @@ pub use sts::{
     AssumeRole, Credentials, FederationToken, Refusal, RoleName, SessionToken, StsError, WhichRole,
 };
 pub use token::Tokens;
-pub use vault::{Rotated, rotate_master_key};
+pub use vault::{Rotated, master_key_id, rotate_master_key};
 pub use view::AccountView;
 pub use watch::{AccountEvent, AccountWatch};
 pub use write::{JobInput, Prepared, WriteJob, WriteOptions, Written};

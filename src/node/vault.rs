@@ -10,6 +10,16 @@ use crate::authn::vault::master_key::MasterKey;
 use crate::authn::vault::{Vault, keyring};
 use crate::store::{Commit, Store, StoreError};
 
+/// The id of the master key that a store's secrets are sealed under; none when it has none.
+///
+/// # Errors
+/// [`NodeError::Keyring`], or when the record cannot be read.
+pub async fn master_key_id(store: &dyn Store) -> Result<Option<String>, NodeError> {
+    let (entry, _) = store.read(&records::keyring_key()).await?;
+    let Some(entry) = entry else { return Ok(None) };
+    Ok(Some(keyring::master_key_id(&records::decode_keyring(&entry)?)?))
+}
+
 /// Opens the store's vault; makes its keyring on first use.
 ///
 /// # Errors

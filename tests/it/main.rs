@@ -18,6 +18,8 @@ mod cli_administration;
 #[cfg(feature = "server")]
 mod cli_files;
 #[cfg(feature = "server")]
+mod cli_secrets;
+#[cfg(feature = "server")]
 mod cli_story;
 #[cfg(feature = "server")]
 mod command;

@@ -68,6 +68,14 @@ pub fn open(record: &[u8], master: &MasterKey) -> Result<Vault, KeyringError> {
     Ok(Vault::new(&unwrap(&read(record)?, master)?))
 }
 
+/// The id of the master key that a keyring is wrapped under.
+///
+/// # Errors
+/// [`KeyringError::Damaged`] and [`KeyringError::Format`].
+pub fn master_key_id(record: &[u8]) -> Result<String, KeyringError> {
+    Ok(read(record)?.master_key_id.escape_debug().take(32).collect())
+}
+
 /// Wraps the data key under another master key. The data key, and so everything sealed, stays.
 ///
 /// # Errors
