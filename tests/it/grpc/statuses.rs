@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use camgate::authn::vault::master_key::MasterKey;
 use camgate::directory::Quotas;
 use camgate::node::{NodeError, NodeSettings, PolicyFiles};
 use camgate::service::{ApiError, proto as pb};
@@ -16,7 +17,9 @@ use super::{APPS, ROOT, TestServer, app, question};
 
 #[tokio::test]
 async fn refused_questions_say_what_is_wrong() {
-    let mut server = TestServer::memory().await;
+    let master_key = Some(MasterKey::generate().unwrap());
+    let settings = NodeSettings { master_key, ..NodeSettings::default() };
+    let mut server = TestServer::start(Arc::new(MemoryStore::new()), None, settings).await;
     server.create_account().await;
     let with_context = |key: &str, value: pb::context_value::Value| {
         let mut request = question(ROOT, "im:X", "*");
@@ -31,7 +34,7 @@ async fn refused_questions_say_what_is_wrong() {
     let table = [
         (pb::CheckRequest::default(), "principal"),
         (question(0, "im:X", "*"), "principal.uin"),
-        (of_session, "session_token"),
+        (of_session, "session token"),
         (question(ROOT, "", "*"), "action"),
         (question(ROOT, "im:*", "*"), "action"),
         (question(ROOT, "im:deleteidentifier", "*"), "im:DeleteIdentifier"), // rule D-18
@@ -52,6 +55,19 @@ async fn refused_questions_say_what_is_wrong() {
         assert_eq!(info.domain, "camgate");
         assert!(!info.reason.is_empty());
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_without_a_master_key_refuses_sessions() {
+    let mut server = TestServer::memory().await;
+    server.create_account().await;
+    let mut of_session = question(ROOT, "im:X", "*");
+    of_session.principal.as_mut().unwrap().id =
+        Some(pb::principal::Id::SessionToken("t".to_owned()));
+    let status = server.authz.check(of_session).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert!(status.message().contains("master key"), "{}", status.message());
     server.stop().await;
 }
 
