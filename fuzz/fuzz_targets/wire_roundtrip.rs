@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use camgate::authn::vault::master_key::MasterKey;
 use camgate::catalog::Catalog;
 use camgate::node::{Node, NodeSettings, SystemClock};
 use camgate::service::proto::administration_service_server::AdministrationService;
@@ -29,7 +30,10 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
         let store = Arc::new(MemoryStore::new());
         let catalog = Arc::new(Catalog::builtin().clone());
         let clock = Arc::new(SystemClock);
-        let node = Node::start(store, catalog, clock, None, NodeSettings::default()).await.unwrap();
+        // With a master key, so that sessions' tokens are opened, and refused for what they are.
+        let master_key = Some(MasterKey::generate().unwrap());
+        let settings = NodeSettings { master_key, ..NodeSettings::default() };
+        let node = Node::start(store, catalog, clock, None, settings).await.unwrap();
         let administration = Administration::new(Arc::clone(&node));
         fill(&administration).await.unwrap();
         (Authorization::new(node), administration)
