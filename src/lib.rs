@@ -17,6 +17,8 @@ pub mod authn;
 #[cfg(feature = "server")]
 pub mod directory;
 #[cfg(feature = "server")]
+pub mod gate;
+#[cfg(feature = "server")]
 pub mod store;
 // floor 3
 #[cfg(feature = "server")]

@@ -20,7 +20,7 @@ use crate::authn::secret::SecretKey;
 use crate::config::{Flag, LogFormat, Secrets, Settings, StoreChoice};
 use crate::directory::SecretId;
 use crate::node::{NewKey, Node, NodeError, NodeSettings, PolicyFiles, SystemClock};
-use crate::service::{GrpcServer, HttpServer, proto};
+use crate::service::{GrpcServer, HttpServer, HttpSettings, proto};
 use crate::store::{MemoryStore, SledStore, Store};
 
 /// Longest time that requests under way are waited for at the end.
@@ -132,7 +132,8 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         .await
         .map_err(|error| cannot(&error))?;
     tracing::info!("settings: {}", settings.summary());
-    let http = HttpServer::bind(Arc::clone(&node), settings.http, settings.api).await;
+    let surfaces = HttpSettings { api: settings.api };
+    let http = HttpServer::bind(Arc::clone(&node), settings.http, surfaces).await;
     let http = http.map_err(|error| cannot(&error))?;
     let server =
         GrpcServer::bind(Arc::clone(&node), settings.grpc).await.map_err(|error| cannot(&error))?;

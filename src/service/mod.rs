@@ -33,7 +33,7 @@ use tracing::{info, warn};
 pub use administration::Administration;
 pub use authorization::Authorization;
 pub use cam::ApiSettings;
-pub use http::HttpServer;
+pub use http::{HttpServer, HttpSettings};
 pub use status::{ApiError, ERROR_DOMAIN};
 pub use watch::Watching;
 

@@ -35,6 +35,13 @@ use limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADERS_MAX, HEADE
 /// The header of the revision that an answer holds; a token that gRPC takes as `at_least`.
 const REVISION_HEADER: &str = "x-camgate-revision";
 
+/// How the surfaces of the HTTP port behave.
+#[derive(Debug, Clone, Default)]
+pub struct HttpSettings {
+    /// The CAM API at `/`.
+    pub api: ApiSettings,
+}
+
 /// An HTTP server that listens and does not serve yet.
 #[derive(Debug)]
 pub struct HttpServer {
@@ -52,9 +59,9 @@ impl HttpServer {
     pub async fn bind(
         node: Arc<Node>,
         address: SocketAddr,
-        settings: ApiSettings,
+        settings: HttpSettings,
     ) -> Result<Self, ServeError> {
-        let api = Arc::new(CamApi::new(Arc::clone(&node), settings)?);
+        let api = Arc::new(CamApi::new(Arc::clone(&node), settings.api)?);
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

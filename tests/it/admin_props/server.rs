@@ -14,7 +14,7 @@ use camgate::directory::{
 use camgate::node::{Clock, Node, NodeSettings};
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
-use camgate::service::{ApiSettings, GrpcServer, HttpServer};
+use camgate::service::{ApiSettings, GrpcServer, HttpServer, HttpSettings};
 use camgate::store::{MemoryStore, Store, key, record};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -97,8 +97,9 @@ impl Server {
         let node = node.await.unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let unlimited = ApiSettings { requests_per_second: 0, sts_requests_per_second: 0 };
+        let surfaces = HttpSettings { api: unlimited };
         let grpc = GrpcServer::bind(Arc::clone(&node), loopback).await.unwrap();
-        let http = HttpServer::bind(Arc::clone(&node), loopback, unlimited).await.unwrap();
+        let http = HttpServer::bind(Arc::clone(&node), loopback, surfaces).await.unwrap();
         let (uri, address) = (format!("http://{}", grpc.address()), http.address());
         let channel = Channel::from_shared(uri).unwrap().connect_lazy();
         let (stop, stopped) = oneshot::channel::<()>();

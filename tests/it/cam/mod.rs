@@ -22,7 +22,7 @@ use camgate::node::{Node, NodeSettings, SystemClock};
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
 use camgate::service::proto::authorization_service_client::AuthorizationServiceClient;
-use camgate::service::{ApiSettings, GrpcServer, HttpServer};
+use camgate::service::{ApiSettings, GrpcServer, HttpServer, HttpSettings};
 use camgate::store::{MemoryStore, Store};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -60,7 +60,8 @@ impl CamServer {
             Node::start(store, catalog, Arc::new(SystemClock), None, settings).await.unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let grpc = GrpcServer::bind(Arc::clone(&node), loopback).await.unwrap();
-        let http = HttpServer::bind(Arc::clone(&node), loopback, api).await.unwrap();
+        let surfaces = HttpSettings { api };
+        let http = HttpServer::bind(Arc::clone(&node), loopback, surfaces).await.unwrap();
         let (channel, address) = (format!("http://{}", grpc.address()), http.address());
         let channel = Channel::from_shared(channel).unwrap().connect_lazy();
         let (stop, stopped) = oneshot::channel::<()>();

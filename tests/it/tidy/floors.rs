@@ -34,6 +34,7 @@ pub(crate) const FLOORS: &[Row] = &[
     row(2, "audit", "the change log: entries, and the chain that proves them", &["directory"]),
     row(2, "store", "durable records with revisions, and their engines", &["audit", "directory"]),
     row(2, "authn", "who is calling: signatures, secrets, sealed tokens, passwords", &[]),
+    row(2, "gate", "from an HTTP request to who calls, which action, on what", &["authn"]),
     row(3, "node", "the running node: where floors 0 to 2 meet", &[]),
     row(4, "service", "protocols over the node; the only border to the wire's types", &[]),
     row(5, "cli", "the command line", &["config"]),
