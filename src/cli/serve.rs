@@ -132,11 +132,11 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         .await
         .map_err(|error| cannot(&error))?;
     tracing::info!("settings: {}", settings.summary());
-    let surfaces = HttpSettings { api: settings.api };
+    let surfaces = HttpSettings { api: settings.api, gate: settings.gate.clone() };
     let http = HttpServer::bind(Arc::clone(&node), settings.http, surfaces).await;
     let http = http.map_err(|error| cannot(&error))?;
-    let server =
-        GrpcServer::bind(Arc::clone(&node), settings.grpc).await.map_err(|error| cannot(&error))?;
+    let server = GrpcServer::bind(Arc::clone(&node), settings.grpc, settings.gate.clone()).await;
+    let server = server.map_err(|error| cannot(&error))?;
     let addresses = Addresses { grpc: server.address(), http: http.address() };
     // One after the other would never announce: serving ends with the program.
     let serving = async {

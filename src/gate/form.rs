@@ -39,6 +39,12 @@ pub enum FormValue {
     Members(Members),
 }
 
+impl From<String> for FormValue {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
 /// Why parameters cannot be read in one way only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormFault {

@@ -86,6 +86,18 @@ impl Caller {
         self.principal == self.owner_uin
     }
 
+    /// Whether a second factor was shown.
+    #[must_use]
+    pub fn has_mfa(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.claims().has_mfa)
+    }
+
+    /// When the credential ends, in milliseconds since 1970; none for a permanent key.
+    #[must_use]
+    pub fn expires_at_ms(&self) -> Option<i64> {
+        self.session.as_ref().map(|session| session.expires_at_ms())
+    }
+
     /// Who asks, for decisions.
     #[must_use]
     pub fn asker(&self) -> Asker {
@@ -179,4 +191,14 @@ fn by_session(
         session: Some(session),
     };
     Ok((caller, verified))
+}
+
+impl Node {
+    /// Who holds a console session. This version makes none, so every token is refused.
+    ///
+    /// # Errors
+    /// [`CallerError::Token`].
+    pub async fn console_session(&self, _token: &str) -> Result<Caller, CallerError> {
+        Err(CallerError::Token)
+    }
 }

@@ -183,15 +183,7 @@ impl Node {
     ) -> Result<Result<Place, Answer>, NodeError> {
         let (principal, owner_uin, session) = match asker {
             Asker::Uin { uin, owner_uin } => {
-                let owner_uin = match owner_uin {
-                    _ if RoleId::is_role(*uin) => None,
-                    Some(owner_uin) => Some(*owner_uin),
-                    None => {
-                        let entry = self.index.uin(&*self.store, *uin).await?;
-                        owner_of(*uin, entry.as_deref())?
-                    }
-                };
-                (*uin, owner_uin, Vec::new())
+                (*uin, self.owner_of_principal(*uin, *owner_uin).await?, Vec::new())
             }
             Asker::Session(session) => {
                 let owner_uin = self.stands(batch, session).await?.then_some(session.owner_uin());
@@ -206,6 +198,22 @@ impl Node {
             }
             None => Err(nobody(owner_uin, batch.applied)),
         })
+    }
+
+    /// The account that a uin acts in: the one given, or its only one; none for nobody's.
+    pub(super) async fn owner_of_principal(
+        &self,
+        uin: u64,
+        owner_uin: Option<u64>,
+    ) -> Result<Option<u64>, NodeError> {
+        match owner_uin {
+            _ if RoleId::is_role(uin) => Ok(None),
+            Some(owner_uin) => Ok(Some(owner_uin)),
+            None => {
+                let entry = self.index.uin(&*self.store, uin).await?;
+                owner_of(uin, entry.as_deref())
+            }
+        }
     }
 
     /// The one view of an account that a batch looks at.

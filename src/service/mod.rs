@@ -8,9 +8,12 @@ mod authorization;
 pub mod cam;
 mod codec;
 mod commands;
+pub mod envoy;
+mod gate;
 mod http;
 mod page;
 pub mod proto;
+mod refusal;
 mod rpc;
 mod status;
 mod watch;
@@ -33,11 +36,14 @@ use tracing::{info, warn};
 pub use administration::Administration;
 pub use authorization::Authorization;
 pub use cam::ApiSettings;
+pub use gate::{ExtAuthz, Gate};
 pub use http::{HttpServer, HttpSettings};
 pub use status::{ApiError, ERROR_DOMAIN};
 pub use watch::Watching;
 
+use crate::gate::{BODY_BYTES_MAX, GateSettings};
 use crate::node::Node;
+use envoy::auth::authorization_server::AuthorizationServer as EnvoyAuthorizationServer;
 use proto::administration_service_server::AdministrationServiceServer;
 use proto::authorization_service_server::AuthorizationServiceServer;
 use proto::watch_service_server::WatchServiceServer;
@@ -46,6 +52,8 @@ use proto::watch_service_server::WatchServiceServer;
 const AUTHORIZATION_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest request and answer of the administration point, in bytes: the folder of a full account.
 const ADMINISTRATION_BYTES_MAX: usize = 72 * 1024 * 1024;
+/// Longest request of Envoy, in bytes: the longest body that is verified, and its headers.
+const GATE_BYTES_MAX: usize = BODY_BYTES_MAX * 2;
 /// Longest request of the watch, in bytes.
 const WATCH_REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Longest header list of a request, in bytes.
@@ -79,6 +87,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct GrpcServer {
     node: Arc<Node>,
+    gate: GateSettings,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -88,11 +97,15 @@ impl GrpcServer {
     ///
     /// # Errors
     /// [`ServeError::Listen`].
-    pub async fn bind(node: Arc<Node>, address: SocketAddr) -> Result<Self, ServeError> {
+    pub async fn bind(
+        node: Arc<Node>,
+        address: SocketAddr,
+        gate: GateSettings,
+    ) -> Result<Self, ServeError> {
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { node, listener, address })
+        Ok(Self { node, gate, listener, address })
     }
 
     /// Where it listens.
@@ -162,7 +175,7 @@ impl GrpcServer {
         stop: impl Future<Output = ()> + Send,
         drain: Duration,
     ) -> Result<(), ServeError> {
-        let Self { node, listener, address } = self;
+        let Self { node, gate, listener, address } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
         let v1 = reflection().build_v1()?;
         let v1alpha = reflection().build_v1alpha()?;
@@ -190,6 +203,10 @@ impl GrpcServer {
                 WatchServiceServer::new(Watching::new(Arc::clone(&node)))
                     .max_decoding_message_size(WATCH_REQUEST_BYTES_MAX),
             );
+        let gate = ExtAuthz::new(Gate::new(Arc::clone(&node), gate));
+        let router = router.add_service(
+            EnvoyAuthorizationServer::new(gate).max_decoding_message_size(GATE_BYTES_MAX),
+        );
         let serving =
             router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
                 // An error means that the sender is gone, which is the end too.
@@ -232,6 +249,7 @@ async fn report(reporter: &HealthReporter, is_ready: bool) {
         <AuthorizationServiceServer<Authorization> as NamedService>::NAME,
         <AdministrationServiceServer<Administration> as NamedService>::NAME,
         <WatchServiceServer<Watching> as NamedService>::NAME,
+        <EnvoyAuthorizationServer<ExtAuthz> as NamedService>::NAME,
     ] {
         reporter.set_service_status(name, status).await;
     }

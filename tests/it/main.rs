@@ -30,6 +30,8 @@ mod documents;
 #[cfg(feature = "server")]
 mod examples;
 #[cfg(feature = "server")]
+mod gate;
+#[cfg(feature = "server")]
 mod golden;
 #[cfg(feature = "server")]
 mod grpc;

@@ -3,16 +3,14 @@
 //! Asked about `cam:<Action>` or `sts:<Action>` on what the catalog says: `*`, or the resource that
 //! the call is about. It must never decide; what cannot be decided is refused.
 
-use serde_json::{Value, json};
-
 use super::Call;
 use super::error::CamError;
-use crate::engine::{Determining, Outcome, Resource};
+use crate::engine::{Outcome, Resource};
 use crate::lang::action::ActionName;
 use crate::lang::condition::{Context, ContextValue};
 use crate::lang::number::Number;
-use crate::node::{Answer, CheckQuery, Node};
-use crate::service::status;
+use crate::node::{Answer, CheckQuery};
+use crate::service::{refusal, status};
 
 /// The condition key of the address that a request comes from.
 const IP_KEY: &str = "qcs:ip";
@@ -53,7 +51,7 @@ pub(super) async fn also(
         Outcome::Allow => Ok(()),
         Outcome::Deny => {
             let message = format!("the call also needs `{}:{action}`", call.service.service);
-            let decision = Some(decision(call.node, &answer));
+            let decision = Some(refusal::decision(call.node, &answer));
             Err(CamError { decision, ..CamError::new(code, message) })
         }
     }
@@ -108,35 +106,8 @@ pub(super) fn context(call: &Call<'_>) -> Result<Context, CamError> {
 /// The refusal, in the words that clients know (spec section 9.4), with the decision.
 pub(super) fn refusal(call: &Call<'_>, resource: &str, answer: &Answer) -> CamError {
     let Call { service, action, request_id, .. } = call;
-    let message = format!(
-        "The request is not authorized: [[request id:{request_id}]you are not authorized to \
-         perform operation ({}:{})\nresource ({resource}) has no permission]",
-        service.service, action.name
-    );
-    let decision = Some(decision(call.node, answer));
+    let operation = format!("{}:{}", service.service, action.name);
+    let message = refusal::message(request_id, &operation, resource);
+    let decision = Some(refusal::decision(call.node, answer));
     CamError { decision, ..CamError::new("AuthFailure.UnauthorizedOperation", message) }
-}
-
-fn decision(node: &Node, answer: &Answer) -> Value {
-    let reason = answer.decision.reason;
-    json!({
-        "DecisionId": answer.decision_id,
-        "Outcome": answer.decision.outcome.as_str(),
-        "Reason": reason.as_str(),
-        "Layer": reason.layer().map(|layer| layer.as_str()),
-        "Meaning": reason.meaning(),
-        "Revision": node.token(answer.revision),
-        "Statements": answer.decision.determining.iter().map(statement).collect::<Vec<_>>(),
-    })
-}
-
-fn statement(it: &Determining) -> Value {
-    json!({
-        "Layer": it.layer.as_str(),
-        "Effect": it.effect.as_str(),
-        "PolicyId": it.policy_id,
-        "PolicyName": &*it.policy_name,
-        "Version": it.version,
-        "Statement": it.statement,
-    })
 }

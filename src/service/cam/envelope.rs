@@ -26,7 +26,7 @@ pub(in crate::service) struct Reply {
 }
 
 /// Puts an outcome into its envelope.
-pub(super) fn reply(request_id: &str, outcome: Result<Done, CamError>) -> Reply {
+pub(in crate::service) fn reply(request_id: &str, outcome: Result<Done, CamError>) -> Reply {
     let (mut response, revision) = match outcome {
         Ok(done) => (done.fields, Some(done.revision)),
         Err(CamError { code, message, decision }) => {

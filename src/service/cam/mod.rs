@@ -28,7 +28,7 @@ use crate::node::Node;
 use authenticate::Caller;
 use decode::{Form, decode};
 use description::{Action, Description, DescriptionError, Service};
-pub(in crate::service) use envelope::{Done, Reply};
+pub(in crate::service) use envelope::{Done, Reply, reply};
 use error::CamError;
 use params::Params;
 use rate::Rates;

@@ -1,4 +1,4 @@
-//! The HTTP port: health, readiness, and the CAM API at `/`.
+//! The HTTP port: health, readiness, the CAM API at `/`, and the gate for proxies that ask by HTTP.
 //!
 //! Accepts connections within limits, reads requests as they were sent, and drains. It must never
 //! decide anything, and never answer `/` with another status than 200: official clients would take
@@ -29,6 +29,8 @@ use tracing::{debug, info, warn};
 
 use super::ServeError;
 use super::cam::{ApiSettings, CamApi, Reply};
+use super::gate::{self, Gate};
+use crate::gate::GateSettings;
 use crate::node::Node;
 use limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADERS_MAX, HEADERS_TIME_MAX};
 
@@ -40,6 +42,8 @@ const REVISION_HEADER: &str = "x-camgate-revision";
 pub struct HttpSettings {
     /// The CAM API at `/`.
     pub api: ApiSettings,
+    /// The gate.
+    pub gate: GateSettings,
 }
 
 /// An HTTP server that listens and does not serve yet.
@@ -47,6 +51,7 @@ pub struct HttpSettings {
 pub struct HttpServer {
     node: Arc<Node>,
     api: Arc<CamApi>,
+    gate: Gate,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -62,10 +67,11 @@ impl HttpServer {
         settings: HttpSettings,
     ) -> Result<Self, ServeError> {
         let api = Arc::new(CamApi::new(Arc::clone(&node), settings.api)?);
+        let gate = Gate::new(Arc::clone(&node), settings.gate);
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { node, api, listener, address })
+        Ok(Self { node, api, gate, listener, address })
     }
 
     /// Where it listens.
@@ -76,11 +82,11 @@ impl HttpServer {
 
     /// Serves until `stop` is done, then finishes what is under way for at most `drain`.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send, drain: Duration) {
-        let Self { node, api, listener, address } = self;
+        let Self { node, api, gate, listener, address } = self;
         info!(%address, "HTTP is served");
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let graceful = GracefulShutdown::new();
-        let router = router(node, api);
+        let router = router(node, api).merge(gate::router(gate));
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -161,7 +167,8 @@ fn router(node: Arc<Node>, api: Arc<CamApi>) -> Router {
         .route("/healthz", get(async || plain(StatusCode::OK, "ok\n".to_owned())))
         .route("/readyz", get(ready))
         .fallback(async || {
-            let known = "there is nothing here: the API is at `/`, health at `/healthz`\n";
+            let known = "there is nothing here: the API is at `/`, health at `/healthz`, \
+                         the gate at `/gate/v1/forward-auth`\n";
             plain(StatusCode::NOT_FOUND, known.to_owned())
         })
 }

@@ -11,6 +11,7 @@ use camgate::catalog::Catalog;
 use camgate::directory::{
     AccountState, ChangeHead, Command, PasswordHash, Quotas, SealedSecret, SecretId, UnixMillis,
 };
+use camgate::gate::GateSettings;
 use camgate::node::{Clock, Node, NodeSettings};
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
@@ -97,8 +98,9 @@ impl Server {
         let node = node.await.unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let unlimited = ApiSettings { requests_per_second: 0, sts_requests_per_second: 0 };
-        let surfaces = HttpSettings { api: unlimited };
-        let grpc = GrpcServer::bind(Arc::clone(&node), loopback).await.unwrap();
+        let surfaces = HttpSettings { api: unlimited, gate: GateSettings::default() };
+        let grpc =
+            GrpcServer::bind(Arc::clone(&node), loopback, GateSettings::default()).await.unwrap();
         let http = HttpServer::bind(Arc::clone(&node), loopback, surfaces).await.unwrap();
         let (uri, address) = (format!("http://{}", grpc.address()), http.address());
         let channel = Channel::from_shared(uri).unwrap().connect_lazy();

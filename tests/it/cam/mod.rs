@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use camgate::authn::vault::master_key::MasterKey;
 use camgate::catalog::Catalog;
+use camgate::gate::GateSettings;
 use camgate::node::{Node, NodeSettings, SystemClock};
+use camgate::service::envoy::auth::authorization_client::AuthorizationClient as EnvoyClient;
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
 use camgate::service::proto::authorization_service_client::AuthorizationServiceClient;
@@ -39,6 +41,7 @@ pub(crate) struct CamServer {
     pub(crate) node: Arc<Node>,
     pub(crate) root: Client,
     pub(crate) authz: AuthorizationServiceClient<Channel>,
+    pub(crate) envoy: EnvoyClient<Channel>,
     pub(crate) admin: AdministrationServiceClient<Channel>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -50,17 +53,31 @@ impl CamServer {
         Self::start_with(Arc::new(MemoryStore::new()), unlimited).await
     }
 
+    /// A server with a gate of these settings, where a signature counts as often as `node` says.
+    pub(crate) async fn start_gate(gate: GateSettings, settings: NodeSettings) -> Self {
+        let api = ApiSettings { requests_per_second: 0, sts_requests_per_second: 0 };
+        let surfaces = HttpSettings { api, gate };
+        Self::start_surfaces(Arc::new(MemoryStore::new()), surfaces, settings).await
+    }
+
     pub(crate) async fn start_with(store: Arc<dyn Store>, api: ApiSettings) -> Self {
+        let surfaces = HttpSettings { api, gate: GateSettings::default() };
+        Self::start_surfaces(store, surfaces, NodeSettings::default()).await
+    }
+
+    async fn start_surfaces(
+        store: Arc<dyn Store>,
+        surfaces: HttpSettings,
+        settings: NodeSettings,
+    ) -> Self {
         let catalog = Arc::new(Catalog::builtin().clone());
-        let settings = NodeSettings {
-            master_key: Some(MasterKey::generate().unwrap()),
-            ..NodeSettings::default()
-        };
+        let master_key = Some(MasterKey::generate().unwrap());
+        let settings = NodeSettings { master_key, ..settings };
         let node =
             Node::start(store, catalog, Arc::new(SystemClock), None, settings).await.unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let grpc = GrpcServer::bind(Arc::clone(&node), loopback).await.unwrap();
-        let surfaces = HttpSettings { api };
+        let gate = surfaces.gate.clone();
+        let grpc = GrpcServer::bind(Arc::clone(&node), loopback, gate).await.unwrap();
         let http = HttpServer::bind(Arc::clone(&node), loopback, surfaces).await.unwrap();
         let (channel, address) = (format!("http://{}", grpc.address()), http.address());
         let channel = Channel::from_shared(channel).unwrap().connect_lazy();
@@ -78,8 +95,9 @@ impl CamServer {
         }
         let credential = new_key(&node, ROOT, ROOT).await;
         let root = Client { address, credential };
-        let authz = AuthorizationServiceClient::new(channel);
-        Self { node, root, authz, admin, stop: Some(stop), task }
+        let authz = AuthorizationServiceClient::new(channel.clone());
+        let envoy = EnvoyClient::new(channel);
+        Self { node, root, authz, envoy, admin, stop: Some(stop), task }
     }
 
     /// The root of the other account.

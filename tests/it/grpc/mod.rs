@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camgate::catalog::Catalog;
+use camgate::gate::GateSettings;
 use camgate::node::{Clock, Node, NodeSettings, PolicyFiles, SystemClock};
 use camgate::service::GrpcServer;
 use camgate::service::proto as pb;
@@ -85,7 +86,8 @@ impl TestServer {
         let catalog = Arc::new(Catalog::builtin().clone());
         let node = Node::start(store, catalog, clock, files, settings).await.unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = GrpcServer::bind(Arc::clone(&node), loopback).await.unwrap();
+        let server =
+            GrpcServer::bind(Arc::clone(&node), loopback, GateSettings::default()).await.unwrap();
         let address = server.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {

@@ -5,6 +5,8 @@
 //! one. Secrets come from the environment only and are kept apart, as [`Secrets`]; what is printed
 //! when the server starts has none of them.
 
+mod gate;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::directory::Quotas;
+use crate::gate::GateSettings;
 use crate::service::ApiSettings;
 use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
+use gate::RawGate;
 
 /// Longest configuration file, in bytes: thousands of times the longest sensible one.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
@@ -88,7 +92,7 @@ pub struct Secrets {
 }
 
 /// The settings, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the server listens for gRPC; always a loopback address.
     pub grpc: SocketAddr,
@@ -96,6 +100,8 @@ pub struct Settings {
     pub http: SocketAddr,
     /// How the CAM API behaves: the keys of `[api]`.
     pub api: ApiSettings,
+    /// How the gate reads requests: the keys of `[gate]`.
+    pub gate: GateSettings,
     /// Where records are kept.
     pub store: StoreChoice,
     /// Path patterns of the operator's own preset policies.
@@ -136,6 +142,7 @@ struct Raw {
     grpc: String,
     http: String,
     api: RawApi,
+    gate: RawGate,
     store: String,
     policies: Vec<String>,
     catalog: Vec<PathBuf>,
@@ -204,6 +211,7 @@ impl Default for Raw {
             grpc: "127.0.0.1:7401".into(),
             http: "127.0.0.1:7400".into(),
             api: RawApi::default(),
+            gate: RawGate::default(),
             store: "sled:camgate-data".into(),
             policies: Vec::new(),
             catalog: Vec::new(),
@@ -284,6 +292,7 @@ impl Settings {
             grpc,
             http,
             api: raw.api.settings(raw.dev),
+            gate: raw.gate.settings()?,
             store: parse_store(&raw.store)?,
             policies: raw.policies,
             catalogs: raw.catalog,
@@ -354,16 +363,21 @@ pub fn parse_store(text: &str) -> Result<StoreChoice, InvalidSettings> {
 /// The environment has text only; the key says what it is to be. Lists are parted by commas.
 fn environment_value(key: &str, text: &str) -> Value {
     let parsed = match key {
-        "policies" | "catalog" => {
+        "policies" | "catalog" | "gate.services" | "gate.trusted_proxies" => {
             Some(text.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
         }
-        "dev" => text.parse::<bool>().ok().map(Value::from),
-        _ if key == "account" || key.starts_with("quotas.") || key.starts_with("api.") => {
-            text.parse::<u64>().ok().map(Value::from)
+        "dev" | "gate.action_headers" | "gate.applies_filter" | "api.refuse_replays" => {
+            text.parse::<bool>().ok().map(Value::from)
         }
+        "account" | "gate.cache_ms" | "gate.deadline_ms" => whole(text),
+        _ if key.starts_with("quotas.") || key.starts_with("api.") => whole(text),
         _ => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))
+}
+
+fn whole(text: &str) -> Option<Value> {
+    text.parse::<u64>().ok().map(Value::from)
 }
 
 fn explain(error: figment::Error) -> String {
