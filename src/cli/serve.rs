@@ -124,6 +124,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         quotas: settings.quotas.clone(),
         master_key: master_key::of_server(settings, &*store).await?,
         refuse_replays: settings.refuse_replays,
+        console_session_ms: settings.console_session_ms,
         ..NodeSettings::default()
     };
     let files = (!settings.policies.is_empty())
@@ -132,7 +133,8 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         .await
         .map_err(|error| cannot(&error))?;
     tracing::info!("settings: {}", settings.summary());
-    let surfaces = HttpSettings { api: settings.api, gate: settings.gate.clone() };
+    let surfaces =
+        HttpSettings { api: settings.api, gate: settings.gate.clone(), console: settings.console };
     let http = HttpServer::bind(Arc::clone(&node), settings.http, surfaces).await;
     let http = http.map_err(|error| cannot(&error))?;
     let server = GrpcServer::bind(Arc::clone(&node), settings.grpc, settings.gate.clone()).await;

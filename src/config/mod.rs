@@ -5,6 +5,7 @@
 //! one. Secrets come from the environment only and are kept apart, as [`Secrets`]; what is printed
 //! when the server starts has none of them.
 
+mod console;
 mod gate;
 
 use std::collections::BTreeMap;
@@ -21,8 +22,9 @@ use zeroize::Zeroizing;
 
 use crate::directory::Quotas;
 use crate::gate::GateSettings;
-use crate::service::ApiSettings;
 use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
+use crate::service::{ApiSettings, ConsoleSettings};
+use console::RawConsole;
 use gate::RawGate;
 
 /// Longest configuration file, in bytes: thousands of times the longest sensible one.
@@ -100,6 +102,10 @@ pub struct Settings {
     pub http: SocketAddr,
     /// How the CAM API behaves: the keys of `[api]`.
     pub api: ApiSettings,
+    /// How console sessions travel: `[console]`.
+    pub console: ConsoleSettings,
+    /// How long they last, in milliseconds: `[console] session_seconds`.
+    pub console_session_ms: i64,
     /// How the gate reads requests: the keys of `[gate]`.
     pub gate: GateSettings,
     /// Where records are kept.
@@ -142,6 +148,7 @@ struct Raw {
     grpc: String,
     http: String,
     api: RawApi,
+    console: RawConsole,
     gate: RawGate,
     store: String,
     policies: Vec<String>,
@@ -211,6 +218,7 @@ impl Default for Raw {
             grpc: "127.0.0.1:7401".into(),
             http: "127.0.0.1:7400".into(),
             api: RawApi::default(),
+            console: RawConsole::default(),
             gate: RawGate::default(),
             store: "sled:camgate-data".into(),
             policies: Vec::new(),
@@ -292,6 +300,8 @@ impl Settings {
             grpc,
             http,
             api: raw.api.settings(raw.dev),
+            console: raw.console.settings(raw.dev),
+            console_session_ms: raw.console.session_ms()?,
             gate: raw.gate.settings()?,
             store: parse_store(&raw.store)?,
             policies: raw.policies,
@@ -366,10 +376,12 @@ fn environment_value(key: &str, text: &str) -> Value {
         "policies" | "catalog" | "gate.services" | "gate.trusted_proxies" => {
             Some(text.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
         }
-        "dev" | "gate.action_headers" | "gate.applies_filter" | "api.refuse_replays" => {
-            text.parse::<bool>().ok().map(Value::from)
-        }
-        "account" | "gate.cache_ms" | "gate.deadline_ms" => whole(text),
+        "dev"
+        | "console.secure_cookie"
+        | "gate.action_headers"
+        | "gate.applies_filter"
+        | "api.refuse_replays" => text.parse::<bool>().ok().map(Value::from),
+        "account" | "console.session_seconds" | "gate.cache_ms" | "gate.deadline_ms" => whole(text),
         _ if key.starts_with("quotas.") || key.starts_with("api.") => whole(text),
         _ => None,
     };

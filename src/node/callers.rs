@@ -192,13 +192,3 @@ fn by_session(
     };
     Ok((caller, verified))
 }
-
-impl Node {
-    /// Who holds a console session. This version makes none, so every token is refused.
-    ///
-    /// # Errors
-    /// [`CallerError::Token`].
-    pub async fn console_session(&self, _token: &str) -> Result<Caller, CallerError> {
-        Err(CallerError::Token)
-    }
-}

@@ -109,7 +109,17 @@ impl Node {
                 };
                 Ok(Known::of(&self.authenticate(&parts, service).await?))
             }
-            Proof::Session(token) => Ok(Known::of(&self.console_session(token).await?)),
+            Proof::Session(token) => {
+                let session = self.console_session(token).await?;
+                let owner_uin = Some(session.owner_uin);
+                Ok(Known {
+                    asker: Asker::Uin { uin: session.uin, owner_uin },
+                    owner_uin: session.owner_uin,
+                    principal: session.uin,
+                    has_mfa: false,
+                    expires_at_ms: Some(session.expires_at_ms),
+                })
+            }
             Proof::Trusted { uin, owner_uin } => {
                 let owner = self.owner_of_principal(*uin, *owner_uin).await?;
                 Ok(Known {

@@ -10,6 +10,7 @@ mod callers;
 mod cells;
 mod change_log;
 mod clock;
+mod console;
 mod error;
 mod gate;
 mod health;
@@ -44,6 +45,7 @@ use tokio::sync::{Mutex, watch as watch_channel};
 pub use callers::{Caller, CallerError};
 pub use change_log::{ChangeLogPage, LoggedChange};
 pub use clock::{Clock, SystemClock};
+pub use console::{ConsoleSession, SignInError, SignedIn};
 pub use error::NodeError;
 pub use gate::{GateAnswer, GateError};
 pub use health::Readiness;
@@ -75,6 +77,7 @@ use crate::authn::vault::Vault;
 use crate::catalog::Catalog;
 use crate::store::{Revision, Store};
 use cells::Cells;
+use console::SignIns;
 use health::Health;
 use index::GlobalIndex;
 use kept::KeptPresets;
@@ -93,6 +96,8 @@ pub struct Node {
     vault: Option<Vault>,
     /// Opened session tokens.
     sessions: Sessions,
+    /// Attempts to sign in to consoles.
+    sign_ins: SignIns,
     /// Signatures seen, when replays are refused.
     replays: Option<ReplayGuard>,
     /// When keys were last used.
@@ -140,6 +145,7 @@ impl Node {
         let shared = load::read_shared(&*store, &catalog).await?;
         let node = Arc::new(Self {
             sessions: Sessions::new(settings.sessions_cached_max),
+            sign_ins: SignIns::new(),
             replays: settings
                 .refuse_replays
                 .then(|| ReplayGuard::new(settings.signatures_remembered_max)),

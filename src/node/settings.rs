@@ -29,6 +29,8 @@ pub struct NodeSettings {
     pub master_key: Option<MasterKey>,
     /// Most opened session tokens in memory.
     pub sessions_cached_max: usize,
+    /// How long a console session lasts.
+    pub console_session_ms: i64,
     /// Whether a signature counts once only.
     pub refuse_replays: bool,
     /// Most signatures remembered for that; beyond it requests are refused.
@@ -53,6 +55,7 @@ impl Default for NodeSettings {
             policies_poll_ms: 1_000,
             master_key: None,
             sessions_cached_max: 10_000,
+            console_session_ms: 7_200_000,
             refuse_replays: false,
             signatures_remembered_max: 1_000_000,
             key_use_interval_ms: 60_000,

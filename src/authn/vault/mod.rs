@@ -1,11 +1,12 @@
 //! The vault: what is secret at rest and in tokens, under one key that never leaves the process.
 //!
 //! A random data key seals everything; the store keeps it wrapped under the operator's master key
-//! ([`keyring`]). From the data key come three keys, one per use, by HKDF with labels. Rotating the
+//! ([`keyring`]). From the data key come four keys, one per use, by HKDF with labels. Rotating the
 //! master key wraps the data key anew and touches nothing else. What does not open is refused with
 //! no hint why; no error and no `Debug` holds a key, a secret or a token.
 
 pub mod claims;
+pub mod console;
 pub mod keyring;
 mod keys;
 pub mod master_key;
@@ -24,6 +25,7 @@ use zeroize::Zeroizing;
 use super::random::NoEntropy;
 use super::secret::SecretKey;
 use claims::Claims;
+use console::ConsoleClaims;
 use keys::DataKey;
 use sealed::Seal;
 
@@ -56,6 +58,7 @@ pub enum VaultError {
 pub struct Vault {
     secrets: Seal,
     tokens: Seal,
+    consoles: Seal,
     temporary: Zeroizing<[u8; 32]>,
 }
 
@@ -70,6 +73,7 @@ impl Vault {
         Self {
             secrets: Seal::new("secret", &data_key.derive("camgate access-key secrets 1")),
             tokens: Seal::new("token", &data_key.derive("camgate session tokens 1")),
+            consoles: Seal::new("console session", &data_key.derive("camgate console sessions 1")),
             temporary: data_key.derive("camgate temporary secrets 1"),
         }
     }
@@ -108,11 +112,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::TokenTooLong`], [`VaultError::NoEntropy`] or [`VaultError::Seal`].
     pub fn seal_token(&self, claims: &Claims) -> Result<String, VaultError> {
-        let text = URL_SAFE_NO_PAD.encode(self.tokens.seal(b"", &claims.encode())?);
-        if text.len() > TOKEN_BYTES_MAX {
-            return Err(VaultError::TokenTooLong { bytes: text.len() });
-        }
-        Ok(text)
+        to_text(&self.tokens.seal(b"", &claims.encode())?)
     }
 
     /// Opens a token of this store. Says nothing about expiry: the caller compares.
@@ -121,13 +121,28 @@ impl Vault {
     /// [`VaultError::NotOurs`].
     pub fn open_token(&self, token: &str) -> Result<Claims, VaultError> {
         let not_ours = || VaultError::NotOurs("token");
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(not_ours());
-        }
-        let mut sealed = Vec::with_capacity(TOKEN_RAW_BYTES_MAX);
-        URL_SAFE_NO_PAD.decode_vec(token, &mut sealed).map_err(|_| not_ours())?;
+        let sealed = from_text(token).ok_or_else(not_ours)?;
         let bytes = self.tokens.open(b"", &sealed)?;
         Claims::decode(&bytes).ok_or_else(not_ours)
+    }
+
+    /// Seals the claims of a console session into the text of its token.
+    ///
+    /// # Errors
+    /// As [`Vault::seal_token`].
+    pub fn seal_console(&self, claims: &ConsoleClaims) -> Result<String, VaultError> {
+        to_text(&self.consoles.seal(b"", &claims.encode())?)
+    }
+
+    /// Opens a console session of this store. Says nothing about expiry.
+    ///
+    /// # Errors
+    /// [`VaultError::NotOurs`].
+    pub fn open_console(&self, token: &str) -> Result<ConsoleClaims, VaultError> {
+        let not_ours = || VaultError::NotOurs("console session");
+        let sealed = from_text(token).ok_or_else(not_ours)?;
+        let bytes = self.consoles.open(b"", &sealed)?;
+        ConsoleClaims::decode(&bytes).ok_or_else(not_ours)
     }
 
     /// The secret of a token's temporary key: derived, so that it is stored nowhere.
@@ -140,6 +155,25 @@ impl Vault {
         let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()));
         SecretKey::parse(&text)
     }
+}
+
+/// The text of a token.
+fn to_text(sealed: &[u8]) -> Result<String, VaultError> {
+    let text = URL_SAFE_NO_PAD.encode(sealed);
+    if text.len() > TOKEN_BYTES_MAX {
+        return Err(VaultError::TokenTooLong { bytes: text.len() });
+    }
+    Ok(text)
+}
+
+/// The bytes of a token's text.
+fn from_text(token: &str) -> Option<Vec<u8>> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return None;
+    }
+    let mut sealed = Vec::with_capacity(TOKEN_RAW_BYTES_MAX);
+    URL_SAFE_NO_PAD.decode_vec(token, &mut sealed).ok()?;
+    Some(sealed)
 }
 
 /// Fixed lengths first, so that no two pairs make one label.

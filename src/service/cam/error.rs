@@ -24,7 +24,7 @@ impl CamError {
     }
 
     /// A parameter of the wrong type.
-    pub(super) fn bad_type(path: &str, expected: &str) -> Self {
+    pub(in crate::service) fn bad_type(path: &str, expected: &str) -> Self {
         Self::new("InvalidParameter", format!("the parameter `{path}` must be {expected}"))
     }
 

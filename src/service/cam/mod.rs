@@ -68,7 +68,7 @@ pub(in crate::service) struct Received {
 
 impl Received {
     /// A header that should be there at most once and is plain text; else none.
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::service) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(other, _)| other == name);
         let (first, second) = (values.next(), values.next());
         if second.is_some() {

@@ -5,7 +5,7 @@
 //! it for a failure of the transport and not read the error.
 
 mod limits;
-mod receive;
+pub(super) mod receive;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -29,6 +29,7 @@ use tracing::{debug, info, warn};
 
 use super::ServeError;
 use super::cam::{ApiSettings, CamApi, Reply};
+use super::console_session::{self, ConsoleSettings};
 use super::gate::{self, Gate};
 use crate::gate::GateSettings;
 use crate::node::Node;
@@ -42,6 +43,8 @@ const REVISION_HEADER: &str = "x-camgate-revision";
 pub struct HttpSettings {
     /// The CAM API at `/`.
     pub api: ApiSettings,
+    /// Console sessions.
+    pub console: ConsoleSettings,
     /// The gate.
     pub gate: GateSettings,
 }
@@ -52,6 +55,7 @@ pub struct HttpServer {
     node: Arc<Node>,
     api: Arc<CamApi>,
     gate: Gate,
+    console: ConsoleSettings,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -71,7 +75,7 @@ impl HttpServer {
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { node, api, gate, listener, address })
+        Ok(Self { node, api, gate, console: settings.console, listener, address })
     }
 
     /// Where it listens.
@@ -82,11 +86,12 @@ impl HttpServer {
 
     /// Serves until `stop` is done, then finishes what is under way for at most `drain`.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send, drain: Duration) {
-        let Self { node, api, gate, listener, address } = self;
+        let Self { node, api, gate, console, listener, address } = self;
         info!(%address, "HTTP is served");
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let graceful = GracefulShutdown::new();
-        let router = router(node, api).merge(gate::router(gate));
+        let sessions = console_session::router(Arc::clone(&node), console);
+        let router = router(node, api).merge(gate::router(gate)).merge(sessions);
         tokio::pin!(stop);
         loop {
             tokio::select! {

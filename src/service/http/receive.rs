@@ -15,7 +15,7 @@ use crate::service::cam::error::CamError;
 ///
 /// # Errors
 /// `RequestSizeLimitExceeded`, or `InvalidRequest` when the body does not come.
-pub(super) async fn receive(request: Request) -> Result<Received, CamError> {
+pub(in crate::service) async fn receive(request: Request) -> Result<Received, CamError> {
     let (head, body) = request.into_parts();
     let Some(Peer(peer)) = head.extensions.get::<Peer>().copied() else {
         return Err(CamError::new("InternalError", "the caller's address is not known"));

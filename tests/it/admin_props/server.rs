@@ -98,7 +98,7 @@ impl Server {
         let node = node.await.unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let unlimited = ApiSettings { requests_per_second: 0, sts_requests_per_second: 0 };
-        let surfaces = HttpSettings { api: unlimited, gate: GateSettings::default() };
+        let surfaces = HttpSettings { api: unlimited, ..HttpSettings::default() };
         let grpc =
             GrpcServer::bind(Arc::clone(&node), loopback, GateSettings::default()).await.unwrap();
         let http = HttpServer::bind(Arc::clone(&node), loopback, surfaces).await.unwrap();

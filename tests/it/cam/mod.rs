@@ -56,12 +56,12 @@ impl CamServer {
     /// A server with a gate of these settings, where a signature counts as often as `node` says.
     pub(crate) async fn start_gate(gate: GateSettings, settings: NodeSettings) -> Self {
         let api = ApiSettings { requests_per_second: 0, sts_requests_per_second: 0 };
-        let surfaces = HttpSettings { api, gate };
+        let surfaces = HttpSettings { api, gate, ..HttpSettings::default() };
         Self::start_surfaces(Arc::new(MemoryStore::new()), surfaces, settings).await
     }
 
     pub(crate) async fn start_with(store: Arc<dyn Store>, api: ApiSettings) -> Self {
-        let surfaces = HttpSettings { api, gate: GateSettings::default() };
+        let surfaces = HttpSettings { api, ..HttpSettings::default() };
         Self::start_surfaces(store, surfaces, NodeSettings::default()).await
     }
 

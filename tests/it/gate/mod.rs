@@ -1,6 +1,7 @@
 //! The gate as proxies ask it, over real connections: who gets through, as whom, and what everybody
 //! else is told.
 
+mod console;
 mod ext_authz;
 mod forward_auth;
 
