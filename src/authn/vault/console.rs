@@ -1,7 +1,7 @@
 //! The claims of a console session: who signed in with a password, until when.
 //!
-//! Sealed under a key of their own, so that no temporary credential's token is a console session and
-//! the other way round. Whether they still hold is the node's to say.
+//! Sealed under a key of their own, so that no temporary credential's token is a console session,
+//! and the other way round. Whether they still hold is the node's to say.
 
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
