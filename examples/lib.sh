@@ -36,7 +36,10 @@ trap 'end_all; exit 0' INT TERM
 start() {
   name=$1
   shift
-  "$@" > "$RUN/$name.out" 2> "$RUN/$name.log" &
+  # Now, not when the program is there: what an earlier run has said must not count.
+  : > "$RUN/$name.out"
+  : > "$RUN/$name.log"
+  "$@" >> "$RUN/$name.out" 2>> "$RUN/$name.log" &
   echo $! > "$RUN/$name.pid"
   PIDS="$PIDS $!"
 }

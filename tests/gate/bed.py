@@ -49,32 +49,32 @@ class Bed:
     """A running example: `port` has the port that stands for one of the example's."""
 
     def __init__(self, home, example, name, settings=""):
-        self._folder = pathlib.Path(home) / name
-        self.run = self._folder / "examples" / example / "run"
+        self.folder = pathlib.Path(home) / name
+        self.run = self.folder / "examples" / example / "run"
         for tries_left in reversed(range(START_TRIES_MAX)):
             self._lay(example, settings)
-            said = self._start(example)
-            if "ready:" in said:
+            self.said = self._start(example)
+            if "ready:" in self.said:
                 return
             self.kill()
-            if not tries_left or not any(text in said for text in IN_USE):
-                raise AssertionError(f"{name} did not start:\n{said}")
+            if not tries_left or not any(text in self.said for text in IN_USE):
+                raise AssertionError(f"{name} did not start:\n{self.said}")
 
     def _lay(self, example, settings):
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         self.port = dict(zip(PORTS, free_ports(len(PORTS))))
-        self._folder.mkdir(parents=True)
-        (self._folder / "policies").symlink_to(REPOSITORY / "policies")
+        self.folder.mkdir(parents=True)
+        (self.folder / "policies").symlink_to(REPOSITORY / "policies")
         examples = REPOSITORY / "examples"
         for source in examples.rglob("*"):
             path = source.relative_to(examples)
             if not source.is_file() or "run" in path.parts[:-1] or "__pycache__" in path.parts:
                 continue
-            target = self._folder / "examples" / path
+            target = self.folder / "examples" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             text = source.read_text("utf-8")
-            target.write_text(OWN.sub(lambda found: str(self.port[found[1]]), text), "utf-8")
-        own = self._folder / "examples" / example / "camgate.toml"
+            target.write_text(self.with_ports(text), "utf-8")
+        own = self.folder / "examples" / example / "camgate.toml"
         own.write_text(own.read_text("utf-8") + settings, "utf-8")
 
     def _start(self, example):
@@ -86,8 +86,8 @@ class Bed:
             "RUN": str(self.run),
         }
         self._process = subprocess.Popen(
-            ["sh", str(self._folder / "examples" / example / "run.sh")],
-            env={**clean_environment(self._folder), **found},
+            ["sh", str(self.folder / "examples" / example / "run.sh")],
+            env={**clean_environment(self.folder), **found},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -108,6 +108,10 @@ class Bed:
         is_over.wait(START_SECONDS_MAX)
         return "".join(said)
 
+    def with_ports(self, text):
+        """A text of the example, with the ports of this bed."""
+        return OWN.sub(lambda found: str(self.port[found[1]]), text)
+
     def address(self, port):
         """Where the program listens that has this port in the example."""
         return f"127.0.0.1:{self.port[port]}"
@@ -117,7 +121,7 @@ class Bed:
         server = f"http://{self.address('7401')}"
         ran = subprocess.run(
             [program(), "--server", server, *arguments],
-            env=clean_environment(self._folder),
+            env=clean_environment(self.folder),
             input=said,
             capture_output=True,
             text=True,

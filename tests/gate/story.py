@@ -22,6 +22,7 @@ for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
 
 import call  # noqa: E402
 import documents  # noqa: E402
+import page  # noqa: E402
 from bed import Bed, wait_until  # noqa: E402
 from clients import Sdk, clock_shifted, code_of  # noqa: E402
 from im import Im, send, signed_get, with_body, with_headers  # noqa: E402
@@ -51,6 +52,8 @@ class Story(unittest.TestCase):
             "envoy": ("envoy", ""),
             "nginx": ("nginx", ""),
             "once": ("envoy", "\n[api]\nrefuse_replays = true\n"),
+            "page_envoy": ("envoy", ""),
+            "page_nginx": ("nginx", ""),
         }
         with concurrent.futures.ThreadPoolExecutor() as pool:
             starting = {
@@ -473,6 +476,12 @@ class Story(unittest.TestCase):
             return str(error)
         return ""
 
+    def test_80_the_page_is_true(self):
+        """the commands of docs/gate.md print what it says"""
+        count, faults = page.check({"envoy": self.page_envoy, "nginx": self.page_nginx})
+        self.assertEqual(faults, [], "\n\n".join(faults))
+        self.assertGreaterEqual(count, 15)
+
     def test_90_without_camgate_nothing_passes(self):
         """camgate is stopped: Envoy and nginx refuse everything"""
         alice = self.im("alice")
@@ -494,7 +503,7 @@ class Story(unittest.TestCase):
 
     def test_91_ctrl_c_ends_everything(self):
         """run.sh leaves nothing behind"""
-        for bed in (self.envoy, self.nginx, self.once):
+        for bed in (self.envoy, self.nginx, self.once, self.page_envoy, self.page_nginx):
             self.assertGreaterEqual(len(bed.pids()), 3)
             self.assertEqual(bed.close(), [])
 
