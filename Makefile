@@ -24,7 +24,7 @@ TEST_LOG := target/test.log
 SDK := target/sdk
 PYTHON ?= python3
 # What `make gate` installs when it is missing and it may.
-PACKAGES := nginx-light curl
+PACKAGES := nginx curl
 
 # Sums the lines that `cargo test` prints for each test binary.
 define TOTALS

@@ -6,7 +6,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 
 # Debian has it in a folder that is not on the path of ordinary users.
 NGINX=${NGINX:-$(PATH="$PATH:/usr/sbin" command -v nginx || :)}
-[ -n "$NGINX" ] || fail "no nginx: install it, on Debian with apt-get install nginx-light"
+[ -n "$NGINX" ] || fail "no nginx: install it, on Debian with apt-get install nginx"
 
 start_camgate "$REPOSITORY/policies/examples/statistics-operator" alice bob
 # A password of the trial's staff: the word `trial`, for whoever is to be found in nginx.conf.

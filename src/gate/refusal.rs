@@ -56,7 +56,10 @@ pub enum Refusal {
         actual: usize,
     },
     /// The proxy sent a part of the body.
-    #[error("the gate was given only the beginning of the body, which cannot be verified")]
+    #[error(
+        "the gate was given only the beginning of the body, or cannot tell that it was given all: \
+         send a shorter one, and its `Content-Length`"
+    )]
     PartialBody,
     /// The proxy did not send the body.
     #[error(

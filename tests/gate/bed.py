@@ -1,7 +1,7 @@
 """A test bed: an example of the repository, run by its own run.sh, on free ports.
 
 The example's files are copied to a folder of the test and their ports replaced; nothing else is
-changed but what a test adds to camgate's settings. `close` ends what run.sh started by the signal
+changed but what a test adds to camgate's settings, or edits in Envoy's. `close` ends what run.sh started by the signal
 that Ctrl-C sends.
 """
 
@@ -48,11 +48,14 @@ def wait_until(is_so, what):
 class Bed:
     """A running example: `port` has the port that stands for one of the example's."""
 
-    def __init__(self, home, example, name, settings=""):
+    def __init__(self, home, name, example, settings="", edit=lambda text: text):
         self.folder = pathlib.Path(home) / name
         self.run = self.folder / "examples" / example / "run"
         for tries_left in reversed(range(START_TRIES_MAX)):
             self._lay(example, settings)
+            if example == "envoy":
+                own = self.folder / "examples" / example / "envoy.yaml"
+                own.write_text(edit(own.read_text("utf-8")), "utf-8")
             self.said = self._start(example)
             if "ready:" in self.said:
                 return

@@ -1,7 +1,9 @@
 """The API of IM as its official clients call it, and as somebody with worse intentions does."""
 
+import contextlib
 import http.client
 import json
+import subprocess
 import urllib.parse
 
 from requests.adapters import HTTPAdapter
@@ -10,6 +12,7 @@ from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
+from bed import wait_until
 from server import RUN_SECONDS_MAX
 
 SERVICE, VERSION = "im", "2020-04-16"
@@ -85,6 +88,37 @@ def send(address, method, target, headers=(), body=None, source="127.0.0.1"):
     )
     try:
         connection.request(method, target, body, dict(headers))
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read().decode())
+    finally:
+        connection.close()
+
+
+def http2(address, headers, body):
+    """A POST over HTTP/2, which Python's standard library does not speak."""
+    told = [f"-H{name}: {value}" for name, value in headers.items() if name != "Host"]
+    ran = subprocess.run(
+        ["curl", "-s", "--http2-prior-knowledge", "--data-binary", "@-", *told, f"http://{address}/"],
+        input=body,
+        stdout=subprocess.PIPE,
+        timeout=RUN_SECONDS_MAX,
+        check=True,
+    )
+    return Answer(200, {}, ran.stdout.decode())
+
+
+def send_on(address, headers, body, more, is_asked):
+    """A POST in two chunks, the second one sent when the gate was asked about the first."""
+    connection = http.client.HTTPConnection(address, timeout=RUN_SECONDS_MAX)
+
+    def pieces():
+        yield body
+        wait_until(is_asked, "Envoy asks about what it has")
+        yield more
+
+    try:
+        with contextlib.suppress(ConnectionError):
+            connection.request("POST", "/", pieces(), headers)
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read().decode())
     finally:

@@ -25,7 +25,7 @@ import documents  # noqa: E402
 import page  # noqa: E402
 from bed import Bed, wait_until  # noqa: E402
 from clients import Sdk, clock_shifted, code_of  # noqa: E402
-from im import Im, send, signed_get, with_body, with_headers  # noqa: E402
+from im import Im, http2, send, send_on, signed_get, with_body, with_headers  # noqa: E402
 from server import ROOT_UIN  # noqa: E402
 
 DENIED = "AuthFailure.UnauthorizedOperation"
@@ -42,6 +42,15 @@ PASSWORD = "Trial-2026-console"
 JSON = {"Content-Type": "application/json"}
 
 
+REPLAYS = "\n[api]\nrefuse_replays = true\n"
+BUFFER = "                  - name: envoy.filters.http.buffer\n"
+
+
+def without_buffer(text):
+    """The configuration of an Envoy that does not wait for the end of a body."""
+    before, _, after = text.partition(BUFFER)
+    return before + after[after.index("                  - name:") :]
+
 
 class Story(unittest.TestCase):
     @classmethod
@@ -49,16 +58,15 @@ class Story(unittest.TestCase):
         home = tempfile.TemporaryDirectory()
         cls.addClassCleanup(home.cleanup)
         beds = {
-            "envoy": ("envoy", ""),
-            "nginx": ("nginx", ""),
-            "once": ("envoy", "\n[api]\nrefuse_replays = true\n"),
-            "page_envoy": ("envoy", ""),
-            "page_nginx": ("nginx", ""),
+            "envoy": ("envoy",),
+            "nginx": ("nginx",),
+            "once": ("envoy", REPLAYS, without_buffer),
+            "page_envoy": ("envoy",),
+            "page_nginx": ("nginx",),
         }
         with concurrent.futures.ThreadPoolExecutor() as pool:
             starting = {
-                name: pool.submit(Bed, home.name, example, name, settings)
-                for name, (example, settings) in beds.items()
+                name: pool.submit(Bed, home.name, name, *what) for name, what in beds.items()
             }
         for name, future in starting.items():
             bed = future.result()
@@ -216,9 +224,14 @@ class Story(unittest.TestCase):
             code_of(alice, "SendGroupMsg", SdkAppId=GAME, Text="x" * (BODY_BYTES_MAX - frame)), ""
         )
         self.assertEqual(self.envoy.reached[-1]["bytes"], BODY_BYTES_MAX)
-        for bytes_over in (1, BODY_BYTES_MAX):
+        for bytes_over in (1, BODY_BYTES_MAX // 2):
             text = "x" * (BODY_BYTES_MAX - frame + bytes_over)
             self.refused("InvalidRequest", alice, "SendGroupMsg", SdkAppId=GAME, Text=text)
+        # What is longer still Envoy refuses itself.
+        with self.nothing_reaches():
+            long = b" " * (2 * BODY_BYTES_MAX + 1)
+            headers = call.sign(self.envoy.key("alice"), self.api, "SendGroupMsg", long)
+            self.assertEqual(send(self.api, "POST", "/", headers, long).status, 413)
 
     def test_11_two_readings(self):
         """what two programs could read in two ways is refused, however well it is signed"""
@@ -246,8 +259,15 @@ class Story(unittest.TestCase):
         with self.nothing_reaches():
             answer = send(self.api, "GET", target, headers, body=b'{"SdkAppId": 1400000003}')
             self.assertEqual(answer.code, "InvalidRequest")
-            for path in ("//v1%2fapps", "/v1/apps/..%2f1", "/v1/./apps;x", "/v1/apps/%2e%2e/x"):
-                self.assertIn(self.as_told(ALICE, "GET", path).status, (400, 403), path)
+            # Envoy refuses the first two itself, and leads the last one to `/v1/x`.
+            for path, status in (
+                ("/v1%2fapps", 400),
+                ("/v1/apps/..%5c1", 400),
+                ("/v1/apps;x", 403),
+                ("/v1/apps%00", 400),
+                ("/v1/apps/%2e%2e/x", 403),
+            ):
+                self.assertEqual(self.as_told(ALICE, "GET", path).status, status, path)
 
     def test_12_temporary_credentials(self):
         """a role's credentials act as the role, within the session's policy, until it is deleted"""
@@ -349,6 +369,43 @@ class Story(unittest.TestCase):
         with self.nothing_reaches(self.once):
             again = send(address, "POST", "/", headers, body)
             self.assertEqual(again.code, "AuthFailure.SignatureFailure")
+
+    def test_18_other_ways_to_send_a_body(self):
+        """bodies in chunks and over HTTP/2 are verified and limited alike"""
+        key, action = self.envoy.key("alice"), "SendGroupMsg"
+        frame = len(json.dumps({"SdkAppId": GAME, "Text": ""}))
+        for text, code in (
+            ("短信", ""),
+            ("x" * (BODY_BYTES_MAX - frame), ""),
+            ("x" * (BODY_BYTES_MAX - frame + 1), "InvalidRequest"),
+        ):
+            body = json.dumps({"SdkAppId": GAME, "Text": text}, ensure_ascii=False).encode()
+            headers = call.sign(key, self.api, action, body)
+            spoilt = {**headers, "X-TC-Timestamp": str(int(headers["X-TC-Timestamp"]) - 1)}
+            pieces = [body[at : at + 65536] for at in range(0, len(body), 65536)]
+            bad = "AuthFailure.SignatureFailure" if not code else code
+            before = len(self.envoy.reached)
+            # Whose length is not known goes in chunks.
+            self.assertEqual(send(self.api, "POST", "/", headers, iter(pieces)).code, code)
+            self.assertEqual(http2(self.api, headers, body).code, code)
+            self.assertEqual(http2(self.api, spoilt, body).code, bad)
+            self.assertEqual(len(self.envoy.reached) - before, 0 if code else 2)
+
+    def test_19_a_body_that_goes_on(self):
+        """a signed beginning, as long as what Envoy sends, carries nothing behind it along"""
+        address, log = self.once.address("10000"), self.once.run / "camgate.log"
+        frame = len(json.dumps({"SdkAppId": GAME, "Text": ""}))
+        body = json.dumps({"SdkAppId": GAME, "Text": "x" * (BODY_BYTES_MAX - frame)}).encode()
+        headers = call.sign(self.once.key("alice"), address, "SendGroupMsg", body)
+        more = json.dumps({"SdkAppId": SCHOOL}).encode()
+        asked = log.read_text("utf-8").count("answered")
+
+        def is_asked():
+            return log.read_text("utf-8").count("answered") > asked
+
+        with self.nothing_reaches(self.once):
+            answer = send_on(address, headers, body, more, is_asked)
+            self.assertEqual(answer.code, "InvalidRequest")
 
     def test_20_nginx_knows_its_staff(self):
         """who signs in at nginx passes as whom nginx says; a forged header says nothing"""

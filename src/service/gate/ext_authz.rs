@@ -164,7 +164,9 @@ fn headers(http: &EnvoyRequest) -> Vec<(String, Vec<u8>)> {
 }
 
 /// What is known of the body. Clients can send `x-envoy-auth-partial-body` too, and Envoy leaves it
-/// alone where it sends no body; so `false` proves nothing by itself.
+/// alone where it sends no body; so `false` proves nothing by itself. Nor does Envoy's own: of a
+/// beginning exactly as long as what it sends it says `false`, while the rest is on its way. So a
+/// body is whole only when it is as long as the request has said.
 fn body(http: &EnvoyRequest, headers: &[(String, Vec<u8>)], is_partial: bool) -> Body {
     let bytes = match http.raw_body.is_empty() {
         true => http.body.clone().into_bytes(),
@@ -180,7 +182,7 @@ fn body(http: &EnvoyRequest, headers: &[(String, Vec<u8>)], is_partial: bool) ->
         (Some(Some(length)), _) if length == bytes.len() => Body::Whole(bytes),
         (Some(_), true) => Body::Absent,
         (Some(_), false) => Body::Partial,
-        (None, false) => Body::Whole(bytes),
+        (None, false) => Body::Partial,
         (None, true) if find("transfer-encoding").is_some() => Body::Absent,
         (None, true) if is_bodiless || is_http1 => Body::Whole(bytes),
         // Only HTTP/1 says whether there is one.

@@ -96,6 +96,14 @@ async fn what_was_changed_on_the_way_is_refused() {
     // A client's word that the body is whole proves nothing.
     http(&mut partial).headers.insert("x-envoy-auth-partial-body".into(), "false".into());
     spoilt.push(("InvalidRequest", partial));
+    // Of a body in chunks, the beginning that fills Envoy's buffer looks like all of it.
+    let mut unstated = seen(&good);
+    http(&mut unstated).headers.remove("content-length");
+    http(&mut unstated).protocol = "HTTP/2".into();
+    spoilt.push(("InvalidRequest", unstated.clone()));
+    http(&mut unstated).headers.insert("transfer-encoding".into(), "chunked".into());
+    http(&mut unstated).protocol = "HTTP/1.1".into();
+    spoilt.push(("InvalidRequest", unstated));
     let mut without = seen(&good);
     http(&mut without).raw_body.clear();
     spoilt.push(("InvalidRequest", without.clone()));
