@@ -133,8 +133,12 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         .await
         .map_err(|error| cannot(&error))?;
     tracing::info!("settings: {}", settings.summary());
-    let surfaces =
-        HttpSettings { api: settings.api, gate: settings.gate.clone(), console: settings.console };
+    let surfaces = HttpSettings {
+        api: settings.api,
+        gate: settings.gate.clone(),
+        console: settings.console,
+        authzen: settings.authzen.clone(),
+    };
     let http = HttpServer::bind(Arc::clone(&node), settings.http, surfaces).await;
     let http = http.map_err(|error| cannot(&error))?;
     let server = GrpcServer::bind(Arc::clone(&node), settings.grpc, settings.gate.clone()).await;

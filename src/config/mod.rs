@@ -5,6 +5,7 @@
 //! one. Secrets come from the environment only and are kept apart, as [`Secrets`]; what is printed
 //! when the server starts has none of them.
 
+mod authzen;
 mod console;
 mod gate;
 
@@ -23,7 +24,8 @@ use zeroize::Zeroizing;
 use crate::directory::Quotas;
 use crate::gate::GateSettings;
 use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
-use crate::service::{ApiSettings, ConsoleSettings};
+use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings};
+use authzen::RawAuthzen;
 use console::RawConsole;
 use gate::RawGate;
 
@@ -102,6 +104,8 @@ pub struct Settings {
     pub http: SocketAddr,
     /// How the CAM API behaves: the keys of `[api]`.
     pub api: ApiSettings,
+    /// How AuthZEN's words map onto CAM's: `[authzen]`.
+    pub authzen: AuthzenSettings,
     /// How console sessions travel: `[console]`.
     pub console: ConsoleSettings,
     /// How long they last, in milliseconds: `[console] session_seconds`.
@@ -148,6 +152,7 @@ struct Raw {
     grpc: String,
     http: String,
     api: RawApi,
+    authzen: RawAuthzen,
     console: RawConsole,
     gate: RawGate,
     store: String,
@@ -218,6 +223,7 @@ impl Default for Raw {
             grpc: "127.0.0.1:7401".into(),
             http: "127.0.0.1:7400".into(),
             api: RawApi::default(),
+            authzen: RawAuthzen::default(),
             console: RawConsole::default(),
             gate: RawGate::default(),
             store: "sled:camgate-data".into(),
@@ -300,6 +306,7 @@ impl Settings {
             grpc,
             http,
             api: raw.api.settings(raw.dev),
+            authzen: raw.authzen.settings()?,
             console: raw.console.settings(raw.dev),
             console_session_ms: raw.console.session_ms()?,
             gate: raw.gate.settings()?,
@@ -373,7 +380,11 @@ pub fn parse_store(text: &str) -> Result<StoreChoice, InvalidSettings> {
 /// The environment has text only; the key says what it is to be. Lists are parted by commas.
 fn environment_value(key: &str, text: &str) -> Value {
     let parsed = match key {
-        "policies" | "catalog" | "gate.services" | "gate.trusted_proxies" => {
+        "policies"
+        | "catalog"
+        | "gate.services"
+        | "gate.trusted_proxies"
+        | "authzen.subject_types" => {
             Some(text.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
         }
         "dev"
@@ -381,7 +392,11 @@ fn environment_value(key: &str, text: &str) -> Value {
         | "gate.action_headers"
         | "gate.applies_filter"
         | "api.refuse_replays" => text.parse::<bool>().ok().map(Value::from),
-        "account" | "console.session_seconds" | "gate.cache_ms" | "gate.deadline_ms" => whole(text),
+        "account"
+        | "authzen.account"
+        | "console.session_seconds"
+        | "gate.cache_ms"
+        | "gate.deadline_ms" => whole(text),
         _ if key.starts_with("quotas.") || key.starts_with("api.") => whole(text),
         _ => None,
     };

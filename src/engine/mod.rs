@@ -7,6 +7,7 @@
 //! time, as plainly as possible, and shares no code with the compiled path; the tests compare both.
 
 mod bits;
+mod candidates;
 mod compile;
 mod decide;
 mod decision;
@@ -27,6 +28,7 @@ mod trust;
 mod words;
 mod world;
 
+pub use candidates::{Candidates, Wanted, candidates};
 pub use compile::CompiledPolicy;
 pub use decide::decide;
 pub use decision::{Decision, DecisionError, Determining, Filter, Layer, Note, Outcome, Reason};
@@ -38,7 +40,8 @@ pub use input::{
 };
 pub use request::{DERIVED_KEYS, Request, RequestFault, RequestParts, Resource};
 pub use search::{
-    Page, SEARCH_CANDIDATES_MAX, SearchFault, list_actions, list_principals, list_resources,
+    Page, SEARCH_CANDIDATES_MAX, SearchFault, list_actions, list_named, list_principals,
+    list_resources,
 };
 pub use snapshot::AccountSnapshot;
 pub use trace::{Asked, NoTrace, Trace, Visit};

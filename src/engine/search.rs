@@ -12,6 +12,7 @@ use super::request::{Request, RequestFault, RequestParts};
 use super::snapshot::AccountSnapshot;
 use super::trace::NoTrace;
 use crate::lang::action::ActionName;
+use crate::lang::resource::ResourceName;
 
 /// Most candidates that one call decides, so that a call has an end on the largest account.
 pub const SEARCH_CANDIDATES_MAX: usize = 10_000;
@@ -101,10 +102,28 @@ pub fn list_resources(
     })
 }
 
+/// Those of the named resources on which the request is allowed, in their order, after the resource
+/// named `after`. All are of the account itself. The resource in `request` is not looked at.
+#[must_use]
+pub fn list_named(
+    snapshot: &AccountSnapshot,
+    request: &Request,
+    names: &[ResourceName],
+    after: Option<&str>,
+    limit: usize,
+) -> Page<ResourceName> {
+    let mut asked = request.clone();
+    let later = names.iter().filter(|name| after.is_none_or(|after| name.text() > after));
+    page(later.cloned(), limit, |name| {
+        asked.set_own_resource(name.clone());
+        is_allowed(&decide(snapshot, &asked, &mut NoTrace))
+    })
+}
+
 #[derive(Clone)]
 struct Named<'a> {
     id: u64,
-    name: &'a crate::lang::resource::ResourceName,
+    name: &'a ResourceName,
 }
 
 /// The uins for which the request is allowed, ascending, after the uin `after`. The principal in

@@ -132,6 +132,16 @@ impl AccountSnapshot {
         self.policies.values().map(|policy| policy.input())
     }
 
+    /// The account's own policies, compiled.
+    pub(super) fn compiled(&self) -> impl Iterator<Item = &CompiledPolicy> {
+        self.policies.values().map(AsRef::as_ref)
+    }
+
+    /// The policies that are attached to somebody or are a boundary, some of them several times.
+    pub(super) fn attached(&self) -> impl Iterator<Item = &CompiledPolicy> {
+        self.sets.values().flat_map(|set| set.policies()).map(AsRef::as_ref)
+    }
+
     /// How many uins the account has.
     #[must_use]
     pub fn principal_count(&self) -> usize {

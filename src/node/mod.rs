@@ -55,7 +55,7 @@ pub use presets::{PolicyFiles, Shared};
 pub use preview::{CaseChange, PREVIEW_REQUESTS_MAX, preview};
 pub use query::{Answer, Asker, BatchQuery, CheckQuery, Explained};
 pub use requests::RequestId;
-pub use search::{ActionSearch, Found, PrincipalSearch, ResourceSearch};
+pub use search::{ActionSearch, Found, NamedSearch, PrincipalSearch, ResourceSearch};
 pub use sessions::Session;
 pub use settings::NodeSettings;
 pub use simulate::{InlinePolicy, SimulateQuery, Simulated};

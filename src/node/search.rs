@@ -6,9 +6,12 @@
 use super::Node;
 use super::error::NodeError;
 use super::query::{Added, Asker, BatchQuery, CheckQuery, Place};
-use crate::engine::{Page, Resource, list_actions, list_principals, list_resources};
+use crate::engine::{
+    Page, Resource, Wanted, candidates, list_actions, list_named, list_principals, list_resources,
+};
 use crate::lang::action::ActionName;
 use crate::lang::condition::Context;
+use crate::lang::resource::ResourceName;
 use crate::store::Revision;
 
 /// Which apps may a principal use an action on?
@@ -48,6 +51,19 @@ pub struct PrincipalSearch {
     pub query: CheckQuery,
     /// Go on after this uin.
     pub after: Option<u64>,
+    /// Most items.
+    pub limit: usize,
+}
+
+/// Which resources, registered or named by policies, may a principal use an action on?
+#[derive(Debug, Clone)]
+pub struct NamedSearch {
+    /// The question; its resource is not looked at.
+    pub query: CheckQuery,
+    /// Which resources.
+    pub wanted: Wanted,
+    /// Go on after the resource of this name.
+    pub after: Option<String>,
     /// Most items.
     pub limit: usize,
 }
@@ -92,6 +108,32 @@ impl Node {
         let request = self.request(&place, query, Added::default()).await?;
         let page = list_resources(&place.view.snapshot, &request, after, limit)?;
         Ok(Found::at(&place, page))
+    }
+
+    /// The known resources of the principal's account on which a question is allowed, by name, and
+    /// whether there can be no others.
+    ///
+    /// # Errors
+    /// As [`Node::check`].
+    pub async fn list_named(
+        &self,
+        batch: &mut BatchQuery,
+        search: NamedSearch,
+    ) -> Result<(Found<ResourceName>, bool), NodeError> {
+        let NamedSearch { query, wanted, after, limit } = search;
+        let place = match self.place(batch, &query.asker).await? {
+            Ok(place) => place,
+            Err(nobody) => return Ok((Found::nothing(nobody.owner_uin, nobody.revision), true)),
+        };
+        let query = CheckQuery { resource: Resource::Star, ..query };
+        let request = self.request(&place, query, Added::default()).await?;
+        let snapshot = &place.view.snapshot;
+        let known = candidates(snapshot, &wanted);
+        // The root may do anything on what it owns, named somewhere or not.
+        let is_root = place.principal == place.owner_uin;
+        let is_complete = known.is_registry || (known.is_complete && !is_root);
+        let page = list_named(snapshot, &request, &known.names, after.as_deref(), limit);
+        Ok((Found::at(&place, page), is_complete))
     }
 
     /// The catalogued actions that are allowed on a resource, ascending.

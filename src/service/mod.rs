@@ -5,6 +5,7 @@
 
 mod administration;
 mod authorization;
+mod authzen;
 pub mod cam;
 mod codec;
 mod commands;
@@ -36,6 +37,7 @@ use tracing::{info, warn};
 
 pub use administration::Administration;
 pub use authorization::Authorization;
+pub use authzen::AuthzenSettings;
 pub use cam::ApiSettings;
 pub use console_session::ConsoleSettings;
 pub use gate::{ExtAuthz, Gate};

@@ -28,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, info, warn};
 
 use super::ServeError;
+use super::authzen::{self, AuthzenSettings};
 use super::cam::{ApiSettings, CamApi, Reply};
 use super::console_session::{self, ConsoleSettings};
 use super::gate::{self, Gate};
@@ -43,6 +44,8 @@ const REVISION_HEADER: &str = "x-camgate-revision";
 pub struct HttpSettings {
     /// The CAM API at `/`.
     pub api: ApiSettings,
+    /// AuthZEN.
+    pub authzen: AuthzenSettings,
     /// Console sessions.
     pub console: ConsoleSettings,
     /// The gate.
@@ -56,6 +59,7 @@ pub struct HttpServer {
     api: Arc<CamApi>,
     gate: Gate,
     console: ConsoleSettings,
+    authzen: AuthzenSettings,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -75,7 +79,8 @@ impl HttpServer {
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { node, api, gate, console: settings.console, listener, address })
+        let (console, authzen) = (settings.console, settings.authzen);
+        Ok(Self { node, api, gate, console, authzen, listener, address })
     }
 
     /// Where it listens.
@@ -86,12 +91,13 @@ impl HttpServer {
 
     /// Serves until `stop` is done, then finishes what is under way for at most `drain`.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send, drain: Duration) {
-        let Self { node, api, gate, console, listener, address } = self;
+        let Self { node, api, gate, console, authzen, listener, address } = self;
         info!(%address, "HTTP is served");
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let graceful = GracefulShutdown::new();
+        let authzen = authzen::router(Arc::clone(&node), authzen, address);
         let sessions = console_session::router(Arc::clone(&node), console);
-        let router = router(node, api).merge(gate::router(gate)).merge(sessions);
+        let router = router(node, api).merge(gate::router(gate)).merge(sessions).merge(authzen);
         tokio::pin!(stop);
         loop {
             tokio::select! {
