@@ -31,3 +31,5 @@ pub mod service;
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "layer")]
+pub mod layer;

@@ -6,6 +6,7 @@
 //! look inside a policy document. It stands beside `lang`, whose trait `Vocabulary` it implements;
 //! `engine` takes action ids, granularity and derived keys from it, `gate` resource names.
 
+mod digest;
 mod error;
 mod file;
 mod index;

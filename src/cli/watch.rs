@@ -74,6 +74,11 @@ fn event_json(event: &proto::watch_response::Event) -> Value {
             "put": it.put.iter().map(object).collect::<Vec<_>>(),
             "removed": it.removed.iter().map(key).collect::<Vec<_>>(),
         }),
+        Event::Presets(it) => json!({
+            "event": "presets",
+            "revision": it.revision,
+            "operator_presets": it.operator_presets.iter().map(view::policy).collect::<Vec<_>>(),
+        }),
         Event::Bookmark(it) => json!({ "event": "bookmark", "revision": it.revision }),
     }
 }
@@ -90,6 +95,11 @@ fn event_text(event: &proto::watch_response::Event) -> String {
             lines.push(format!("change at revision {}", it.revision));
             lines.extend(it.put.iter().map(|put| format!("  put {}", object_text(put))));
             lines.extend(it.removed.iter().map(|gone| format!("  removed {}", key(gone))));
+        }
+        Event::Presets(it) => {
+            lines.push(format!("the operator's presets at revision {}", it.revision));
+            let presets = it.operator_presets.iter();
+            lines.extend(presets.map(|it| format!("  preset {} ({})", it.policy_id, it.name)));
         }
         Event::Bookmark(it) => lines.push(format!("no change up to revision {}", it.revision)),
     }

@@ -6,6 +6,7 @@
 //! failure into an ALLOW: what cannot be read is an error.
 
 mod applier;
+mod bounded;
 mod callers;
 mod cells;
 mod change_log;
@@ -36,12 +37,13 @@ mod view;
 mod watch;
 mod write;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, watch as watch_channel};
 
+pub use bounded::BoundedCache;
 pub use callers::{Caller, CallerError};
 pub use change_log::{ChangeLogPage, LoggedChange};
 pub use clock::{Clock, SystemClock};
@@ -120,6 +122,8 @@ pub struct Node {
     presets_turn: Mutex<Option<String>>,
     /// The operator's presets that are in force without a file.
     kept_presets: KeptPresets,
+    /// Made on first use.
+    shipped_digest: OnceLock<String>,
 }
 
 impl Node {
@@ -161,6 +165,7 @@ impl Node {
             allot_turn: Mutex::new(()),
             presets_turn: Mutex::new(None),
             kept_presets: KeptPresets::default(),
+            shipped_digest: OnceLock::new(),
             store,
             catalog,
             clock,
@@ -206,6 +211,12 @@ impl Node {
     #[must_use]
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    /// The digest of what this node decides with beside accounts.
+    #[must_use]
+    pub fn shipped_digest(&self) -> &str {
+        self.shipped_digest.get_or_init(|| self.catalog.shipped_digest())
     }
 
     /// The numbers this node runs with.

@@ -7,10 +7,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
 use super::Node;
+use super::bounded::BoundedCache;
 use super::error::NodeError;
 use super::query::BatchQuery;
 use super::view::AccountView;
@@ -117,19 +117,14 @@ fn session_policy(place: usize, text: &str, catalog: &Catalog) -> CompiledPolicy
 }
 
 /// The opened tokens, by the hash of their text.
+#[derive(Debug)]
 pub(super) struct Sessions {
-    cache: Cache<[u8; 32], Arc<Session>>,
-}
-
-impl fmt::Debug for Sessions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("count", &self.cache.entry_count()).finish()
-    }
+    cache: BoundedCache<[u8; 32], Arc<Session>>,
 }
 
 impl Sessions {
     pub(super) fn new(entries_max: usize) -> Self {
-        Self { cache: Cache::new(u64::try_from(entries_max).unwrap_or(u64::MAX)) }
+        Self { cache: BoundedCache::new(u64::try_from(entries_max).unwrap_or(u64::MAX)) }
     }
 }
 

@@ -30,6 +30,13 @@ impl Tokens {
         Self { store: hash_digits(store_id, STORE_DIGITS) }
     }
 
+    /// The tokens of the store that a token is from; none for what is no token.
+    #[must_use]
+    pub fn like(token: &str) -> Option<Self> {
+        let tokens = Self { store: token.get(..STORE_DIGITS)?.to_owned() };
+        tokens.read(token).is_ok().then_some(tokens)
+    }
+
     /// The token of a revision: 28 hexadecimal digits.
     #[must_use]
     pub fn write(&self, revision: Revision) -> String {

@@ -4,7 +4,7 @@
 //! every commit whole, in order and once, however slow it is. It must never skip one: where the
 //! store no longer has it, the watch ends with [`NodeError::Compacted`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +34,11 @@ pub enum AccountEvent {
         /// The records that were put or deleted.
         keys: BTreeSet<RecordKey>,
     },
+    /// The operator's presets are others, or may be.
+    Presets {
+        /// The revision of the change, or of the resumption.
+        revision: Revision,
+    },
     /// Nothing of this account changed up to the revision.
     Bookmark {
         /// The revision.
@@ -50,10 +55,8 @@ pub struct AccountWatch {
     watch: Watch,
     /// The last revision that was looked at.
     seen: Revision,
-    /// The last revision that was told.
-    told: Revision,
-    /// An event that is due before the next commit.
-    first: Option<AccountEvent>,
+    /// Events that are due before the next commit.
+    first: VecDeque<AccountEvent>,
 }
 
 impl Node {
@@ -73,18 +76,21 @@ impl Node {
         let now = view.as_of.max(applied);
         let state = Arc::clone(&view.state);
         let first = match after {
-            None => Some(AccountEvent::Snapshot { revision: now, state: Arc::clone(&state) }),
+            None => {
+                vec![AccountEvent::Snapshot { revision: now, state: Arc::clone(&state) }]
+            }
             Some(after) => {
                 let keys = self.changed_between(owner_uin, after, now).await?;
                 let state = Arc::clone(&state);
                 let delta = AccountEvent::Delta { revision: now, state, keys };
-                Some(delta).filter(has_keys)
+                // Presets first: what changed may have attached a new one.
+                let presets = AccountEvent::Presets { revision: after };
+                [presets].into_iter().chain(Some(delta).filter(has_keys)).collect()
             }
         };
         let watch = self.store.watch(now).await.map_err(compacted)?;
-        // Without a first event the watcher already knows everything up to `after`.
-        let told = if first.is_some() { now } else { after.unwrap_or(now) };
-        Ok(AccountWatch { node: Arc::clone(self), owner_uin, state, watch, seen: now, told, first })
+        let (node, first) = (Arc::clone(self), first.into());
+        Ok(AccountWatch { node, owner_uin, state, watch, seen: now, first })
     }
 
     /// The records of an account that changed after one revision and up to another.
@@ -125,6 +131,7 @@ fn has_keys(event: &AccountEvent) -> bool {
     match event {
         AccountEvent::Delta { keys, .. } => !keys.is_empty(),
         AccountEvent::Snapshot { .. } | AccountEvent::Bookmark { .. } => true,
+        AccountEvent::Presets { .. } => false,
     }
 }
 
@@ -150,7 +157,7 @@ impl AccountWatch {
     /// [`NodeError::Compacted`] when it fell too far behind, [`NodeError::Stopping`] when the node
     /// stops, or what the store says; the watch has then ended.
     pub async fn next(&mut self) -> Result<AccountEvent, NodeError> {
-        if let Some(first) = self.first.take() {
+        if let Some(first) = self.first.pop_front() {
             return Ok(first);
         }
         let node = Arc::clone(&self.node);
@@ -164,19 +171,27 @@ impl AccountWatch {
                 _ = stopping.wait_for(|is_stopping| *is_stopping) => {
                     return Err(NodeError::Stopping);
                 }
+                // Also when nothing at all happens: silence would look like a broken stream.
                 _ = bookmark_due.tick() => {
-                    if self.seen > self.told {
-                        self.told = self.seen;
-                        return Ok(AccountEvent::Bookmark { revision: self.seen });
-                    }
-                    continue;
+                    return Ok(AccountEvent::Bookmark { revision: self.seen });
                 }
             };
             let change = match next {
                 Some(change) => change.map_err(compacted)?,
                 None => return Err(NodeError::Stopping),
             };
-            if let Some(event) = self.take(&change)? {
+            let has_presets = change
+                .mutations
+                .iter()
+                .any(|it| matches!(records::place(it.key()), Place::Presets));
+            let event = self.take(&change)?;
+            if has_presets {
+                // They are read from this node, which must have them by then.
+                node.wait_at_least(Some(change.revision)).await?;
+                self.first.extend(event);
+                return Ok(AccountEvent::Presets { revision: change.revision });
+            }
+            if let Some(event) = event {
                 return Ok(event);
             }
         }
@@ -191,7 +206,6 @@ impl AccountWatch {
         let mut state = (*self.state).clone();
         records::apply_all(self.owner_uin, &mut state, &mutations)?;
         self.state = Arc::new(state);
-        self.told = change.revision;
         let keys = mutations.iter().filter_map(|it| records::record_key(it.key())).collect();
         let state = Arc::clone(&self.state);
         Ok(Some(AccountEvent::Delta { revision: change.revision, state, keys }))

@@ -39,6 +39,8 @@ mod golden;
 mod grpc;
 mod hostile;
 mod lang_props;
+#[cfg(feature = "layer")]
+mod layer;
 mod rules;
 #[cfg(feature = "server")]
 mod spec_cases;

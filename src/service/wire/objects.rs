@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{identities, narrow};
 use crate::directory::{
     Account, AccountState, App, Attachment, Group, Policy, PolicyBody, PolicyId, PolicyVersion,
-    Preset, PresetOrigin, Presets, Profile, RecordKey, SubAccount, SubAccountKind, UnixMillis,
+    Preset, PresetOrigin, Presets, Profile, RecordKey, Slot, SubAccount, SubAccountKind,
+    UnixMillis,
 };
 use crate::lang;
 use crate::node::{AccountEvent, Node, NodeError};
 use crate::service::proto;
+use crate::store::Revision;
 
 pub(super) fn timestamp(time: UnixMillis) -> Option<prost_types::Timestamp> {
     let nanos = i32::try_from(time.0.rem_euclid(1_000).saturating_mul(1_000_000)).ok()?;
@@ -53,8 +55,10 @@ pub(super) fn attachments(
         policy_name: policy_name(state, presets, it.policy),
         attached_at: timestamp(it.attached_at),
     };
-    // What was deleted means nothing and is not shown.
-    let is_there = |it: &&Attachment| !it.policy.is_custom() || state.policy(it.policy).is_some();
+    // What was deleted means nothing and is not shown. What is missing denies (rule D-05), so a
+    // watcher must see it.
+    let is_there =
+        |it: &&Attachment| !matches!(state.policies.get(&it.policy), Some(Slot::Deleted(_)));
     list.iter().filter(is_there).map(reference).collect()
 }
 
@@ -85,7 +89,12 @@ pub(in crate::service) fn sub_account(
         email,
     } = profile;
     let group = |id: &crate::directory::GroupId| {
-        state.group(*id).map(|it| proto::GroupRef { group_id: id.0, group_name: it.name.clone() })
+        let name = match state.groups.get(id) {
+            Some(Slot::Deleted(_)) => return None,
+            Some(Slot::Live(group)) => group.name.clone(),
+            None => String::new(),
+        };
+        Some(proto::GroupRef { group_id: id.0, group_name: name })
     };
     proto::SubAccount {
         uin: *uin,
@@ -262,17 +271,32 @@ pub(in crate::service) fn watch_event(node: &Node, event: &AccountEvent) -> prot
         AccountEvent::Snapshot { revision, state } => {
             let keys = state.records().map(|record| record.key()).collect();
             let (objects, _) = changed(state, presets, &keys);
-            Event::Snapshot(proto::WatchSnapshot { revision: node.token(*revision), objects })
+            let presets = Some(watch_presets(node, *revision));
+            let revision = node.token(*revision);
+            Event::Snapshot(proto::WatchSnapshot { revision, objects, presets })
         }
         AccountEvent::Delta { revision, state, keys } => {
             let (put, removed) = changed(state, presets, keys);
             Event::Delta(proto::WatchDelta { revision: node.token(*revision), put, removed })
         }
+        AccountEvent::Presets { revision } => Event::Presets(watch_presets(node, *revision)),
         AccountEvent::Bookmark { revision } => {
             Event::Bookmark(proto::WatchBookmark { revision: node.token(*revision) })
         }
     };
     proto::WatchResponse { event: Some(event) }
+}
+
+/// What all accounts share, as this node has it now.
+fn watch_presets(node: &Node, revision: Revision) -> proto::WatchPresets {
+    let shared = node.shared();
+    let own = shared.presets.iter().filter(|it| it.origin == PresetOrigin::Operator);
+    let nobody = AccountState::default();
+    proto::WatchPresets {
+        revision: node.token(revision),
+        operator_presets: own.map(|it| preset(&nobody, it, true)).collect(),
+        shipped_digest: node.shipped_digest().to_owned(),
+    }
 }
 
 /// The objects whose records have these keys: as they are, or gone.

@@ -165,6 +165,13 @@ impl TestServer {
         answer.result.unwrap().revision
     }
 
+    pub(crate) async fn detach(&mut self, policy_id: u64, uin: u64) -> String {
+        let request =
+            pb::DetachPolicyRequest { owner_uin: ROOT, policy_id, uin, ..Default::default() };
+        let answer = self.admin.detach_policy(request).await.unwrap().into_inner();
+        answer.result.unwrap().revision
+    }
+
     pub(crate) async fn check(&mut self, request: pb::CheckRequest) -> pb::Decision {
         self.authz.check(request).await.unwrap().into_inner().decision.unwrap()
     }

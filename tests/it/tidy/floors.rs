@@ -39,6 +39,7 @@ pub(crate) const FLOORS: &[Row] = &[
     row(4, "service", "protocols over the node; the only border to the wire's types", &[]),
     row(5, "cli", "the command line", &["config"]),
     row(5, "config", "settings, from flags, file and environment", &[]),
+    row(5, "layer", "in process: the tower layer, remote and embedded deciders", &[]),
     row(5, "main", "the binary", &["cli", "config"]),
 ];
 

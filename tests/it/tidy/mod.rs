@@ -26,7 +26,7 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("etcd_client", None),
     ("glob", Some("src/store/policy_files.rs")),
     ("hkdf", Some("src/authn/vault/keys.rs")),
-    ("moka", Some("src/node/sessions.rs")),
+    ("moka", Some("src/node/bounded.rs")),
     ("rand", Some("src/authn/random.rs")),
     ("sled", Some("src/store/sled/")),
 ];
