@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 use super::Node;
 use super::callers::CallerError;
 use super::error::NodeError;
+use super::query::BatchQuery;
 use super::view::AccountView;
 use crate::authn::password::{self, Password};
 use crate::authn::vault::console::{ConsoleClaims, password_digest};
@@ -39,7 +41,7 @@ const NAME_BYTES_MAX: usize = 256;
 pub(super) struct SignIns {
     by_name: DefaultKeyedRateLimiter<(u64, String)>,
     by_source: DefaultKeyedRateLimiter<IpAddr>,
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
     /// The hash of a password that nobody has.
     nobodys_hash: OnceCell<String>,
 }
@@ -58,7 +60,7 @@ impl SignIns {
         Self {
             by_name: RateLimiter::keyed(quota(NAME_ATTEMPT_EVERY, NAME_ATTEMPTS_MAX)),
             by_source: RateLimiter::keyed(quota(SOURCE_ATTEMPT_EVERY, SOURCE_ATTEMPTS_MAX)),
-            hashing: Semaphore::new(HASHING_MAX),
+            hashing: Arc::new(Semaphore::new(HASHING_MAX)),
             nobodys_hash: OnceCell::new(),
         }
     }
@@ -174,15 +176,20 @@ impl Node {
         Ok(SignedIn { uin: user.uin, token, expires_at_ms })
     }
 
-    /// Who holds a console session, if it still stands: until its time, as long as its user may
-    /// sign in, and with the same password.
+    /// Who holds a console session, if it still stands (rule D-28): until its time, as long as its
+    /// user may sign in, and with the same password. What is decided in the same batch is decided
+    /// about the same view of the account, so no decision outlives the session.
     ///
     /// # Errors
     /// [`CallerError::Token`], or what the node says.
-    pub async fn console_session(&self, token: &str) -> Result<ConsoleSession, CallerError> {
+    pub async fn console_session(
+        &self,
+        batch: &mut BatchQuery,
+        token: &str,
+    ) -> Result<ConsoleSession, CallerError> {
         let claims = self.vault()?.open_console(token).map_err(|_| CallerError::Token)?;
         let ConsoleClaims { owner_uin, uin, expires_at_ms, password_digest: digest, .. } = claims;
-        let view = self.view(owner_uin).await?;
+        let view = self.batch_view(batch, owner_uin).await?;
         let stands =
             self.now().0 < expires_at_ms && view.is_some_and(|view| stands(&view, uin, digest));
         match stands {
@@ -202,12 +209,24 @@ impl Node {
     }
 
     async fn verify(&self, given: Zeroizing<String>, stored: String) -> Result<bool, NodeError> {
-        let internal = |error: &dyn fmt::Display| NodeError::Internal(error.to_string());
-        let permit = self.sign_ins.hashing.acquire().await.map_err(|error| internal(&error))?;
-        let verified = tokio::task::spawn_blocking(move || password::verify(&given, &stored)).await;
-        drop(permit);
-        verified.map_err(|error| internal(&error))
+        bounded(&self.sign_ins.hashing, move || password::verify(&given, &stored)).await
     }
+}
+
+/// Runs slow work on a thread of its own, as many at a time as there are permits. The work keeps
+/// its permit until it is done: whoever hangs up early makes no room for another.
+async fn bounded<T: Send + 'static>(
+    permits: &Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, NodeError> {
+    let internal = |error: &dyn fmt::Display| NodeError::Internal(error.to_string());
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(|error| internal(&error))?;
+    let run = move || {
+        let made = work();
+        drop(permit);
+        made
+    };
+    tokio::task::spawn_blocking(run).await.map_err(|error| internal(&error))
 }
 
 /// The stored hash of a user who may sign in.
@@ -221,4 +240,33 @@ fn stands(view: &AccountView, uin: u64, digest: [u8; 32]) -> bool {
     let hash = user.and_then(|user| usable_hash(user));
     let must_reset = user.is_some_and(|user| user.profile.need_reset_password);
     !must_reset && hash.is_some_and(|hash| password_digest(hash) == digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_keeps_its_permit_when_nobody_waits_for_it_any_more() {
+        let permits = Arc::new(Semaphore::new(1));
+        let (begun, has_begun) = mpsc::channel::<()>();
+        let (finish, may_finish) = mpsc::channel::<()>();
+        let work = move || {
+            begun.send(()).unwrap();
+            may_finish.recv().unwrap();
+        };
+        let asked = tokio::spawn({
+            let permits = Arc::clone(&permits);
+            async move { bounded(&permits, work).await }
+        });
+        tokio::task::spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
+        asked.abort();
+        assert!(asked.await.unwrap_err().is_cancelled());
+        assert_eq!(permits.available_permits(), 0, "the work is still under way");
+        finish.send(()).unwrap();
+        assert_eq!(bounded(&permits, || 7).await.unwrap(), 7);
+        assert_eq!(permits.available_permits(), 1);
+    }
 }

@@ -84,12 +84,17 @@ impl Node {
     ) -> Result<GateAnswer, GateError> {
         let mapped = map(settings, &self.catalog, request, named)?;
         let mut batch = self.begin(None).await?;
-        let known = self.known(&mapped.proof, request).await?;
+        let known = self.known(&mut batch, &mapped.proof, request).await?;
         self.check_apps(&mut batch, &known, &mapped.apps).await?;
         self.answer(&mut batch, known, mapped).await
     }
 
-    async fn known(&self, proof: &Proof, request: &HttpRequest) -> Result<Known, GateError> {
+    async fn known(
+        &self,
+        batch: &mut BatchQuery,
+        proof: &Proof,
+        request: &HttpRequest,
+    ) -> Result<Known, GateError> {
         match proof {
             Proof::Signed { service } => {
                 let Body::Whole(body) = &request.body else {
@@ -110,7 +115,7 @@ impl Node {
                 Ok(Known::of(&self.authenticate(&parts, service).await?))
             }
             Proof::Session(token) => {
-                let session = self.console_session(token).await?;
+                let session = self.console_session(batch, token).await?;
                 let owner_uin = Some(session.owner_uin);
                 Ok(Known {
                     asker: Asker::Uin { uin: session.uin, owner_uin },

@@ -1,4 +1,4 @@
-//! Console sessions: signing in over HTTP, and passing the gate with the cookie.
+//! Console sessions (rule D-28): signing in over HTTP, and passing the gate with the cookie.
 
 use super::*;
 use crate::cam::client::Incoming;
