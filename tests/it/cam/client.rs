@@ -208,7 +208,7 @@ impl Client {
     }
 }
 
-fn parse(text: &str) -> Incoming {
+pub(super) fn parse(text: &str) -> Incoming {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
     let mut lines = head.split("\r\n");
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();

@@ -4,6 +4,7 @@ mod attachments;
 pub(crate) mod client;
 mod described;
 mod description;
+mod drain;
 mod groups;
 mod keys;
 mod policies;
