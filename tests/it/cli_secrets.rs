@@ -1,11 +1,16 @@
 //! Secrets on the command line: master keys, the trial's key, the first key of an account.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::command::{Ran, Served, command, offline};
+use camgate::authn::vault::master_key::MasterKey;
+use serde_json::{Value, json};
+
+use crate::cam::client::{Client, Credential, Incoming, Outgoing, STS};
+use crate::command::{Ran, Served, command, http_address, offline};
 
 fn id_in(ran: &Ran) -> String {
     assert_eq!(ran.status, 0, "{ran:?}");
@@ -55,8 +60,11 @@ fn a_rotated_master_key_opens_what_the_old_one_sealed() {
     let served = Served::start(folder, &["--dev", "--master-key-file", "old.key"]);
     let made = served.run(folder, &["user", "create", "alice"]);
     assert_eq!(made.status, 0, "{made:?}");
+    let made = served.run(folder, &["policy", "attach", "AdministratorAccess", "--user", "alice"]);
+    assert_eq!(made.status, 0, "{made:?}");
     let made = served.run(folder, &["--output", "json", "key", "create", "alice"]);
     assert_eq!(made.status, 0, "{made:?}");
+    let key = made.json();
     assert_eq!(served.terminate(), Some(0));
 
     let rotate = [
@@ -87,6 +95,21 @@ fn a_rotated_master_key_opens_what_the_old_one_sealed() {
     let listed = served.run(folder, &["--output", "json", "key", "list", "--user", "alice"]);
     assert_eq!(listed.status, 0, "{listed:?}");
     assert!(listed.out.contains("AKID"), "{listed:?}");
+    // The list only shows that the key is there; a signature shows that its secret opens.
+    let text = |it: &Value| it.as_str().unwrap().to_owned();
+    let id = text(&key["access_key"]["secret_id"]);
+    let credential = Credential { id, secret: text(&key["secret_key"]), token: None };
+    let alice = Client { address: served.http(), credential };
+    let answer = send(&alice, &alice.post(STS, "GetCallerIdentity", &json!({}))).response();
+    assert_eq!(answer["UserId"], key["access_key"]["uin"].to_string(), "{answer}");
+    let credential = Credential { secret: "WrongSecretWrongSecret42".into(), ..alice.credential };
+    let wrong = Client { credential, ..alice };
+    let answer = send(&wrong, &wrong.post(STS, "GetCallerIdentity", &json!({})));
+    assert_eq!(answer.code(), "AuthFailure.SignatureFailure");
+}
+
+fn send(client: &Client, request: &Outgoing) -> Incoming {
+    tokio::runtime::Runtime::new().unwrap().block_on(client.send(request))
 }
 
 #[test]
@@ -96,10 +119,12 @@ fn a_trial_without_its_master_key_file_is_refused_and_makes_no_other() {
     assert_eq!(Served::start(folder, &["--dev"]).terminate(), Some(0));
     let file = folder.join("camgate-data/master.key");
     let away = folder.join("away.key");
+    let wanted = MasterKey::read_file(&file).unwrap().id();
     fs::rename(&file, &away).unwrap();
     let refusal = refused(folder, &["--dev"]);
     assert_eq!(refusal.status, 2, "{refusal:?}");
     assert!(refusal.err.contains("is missing") && refusal.err.contains("put it back"));
+    assert!(refusal.err.contains(&format!("the master key `{wanted}`")), "{refusal:?}");
     assert!(!file.exists(), "a new key would hide that the right one is missing");
     fs::rename(&away, &file).unwrap();
     assert_eq!(Served::start(folder, &["--dev"]).terminate(), Some(0));
@@ -159,4 +184,92 @@ fn the_first_account_s_key_is_shown_once() {
     let listed = served.run(folder, &["key", "list", "--user", "root"]);
     assert!(listed.out.contains("AKID") && !listed.out.contains("secret key"), "{listed:?}");
     assert_eq!(served.run(folder, &init).status, 2, "an account is there");
+}
+
+#[test]
+fn a_sign_in_s_password_and_its_session_are_never_logged() {
+    const PASSWORD: &str = "Correct-密码-1";
+    const WRONG: &str = "Mistyped-密码-2";
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    fs::write(folder.join("password"), PASSWORD).unwrap();
+    let serve =
+        ["serve", "--dev", "--store", "memory", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+    let mut program = command(folder, &serve);
+    // Everything that there is to say, also by libraries.
+    program.env("CAMGATE_LOG__FILTER", "trace").stderr(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut said: Vec<String> = Vec::new();
+    while said.last().is_none_or(|line| line != "ready") {
+        said.push(lines.next().expect("the server starts"));
+    }
+    let reader = std::thread::spawn(move || lines.collect::<Vec<_>>());
+    let (_, grpc) = said.iter().find_map(|it| it.split_once("camgate listens on ")).unwrap();
+    let grpc = format!("http://{}", grpc.split(' ').next().unwrap());
+    let http = http_address(said.iter().map(String::as_str));
+    for args in [
+        ["user", "create", "alice", "--console-login", "--password-file", "password"].as_slice(),
+        &["policy", "attach", "QcloudIMReadOnlyAccess", "--user", "alice"],
+    ] {
+        let ran = command(folder, args).env("CAMGATE_SERVER", &grpc).output().unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+    }
+
+    assert_eq!(sign_in(http, WRONG).status, 401);
+    let begun = sign_in(http, PASSWORD);
+    assert_eq!(begun.status, 200, "{begun:?}");
+    let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap();
+    let asked = [
+        ("Cookie", cookie),
+        ("X-Original-URI", "/?SdkAppId=1400000001"),
+        ("X-Original-Method", "GET"),
+        ("X-Forwarded-For", "203.0.113.7"),
+        ("X-TC-Action", "DescribeConfInfo"),
+    ];
+    assert_eq!(browse(http, "GET", "/gate/v1/forward-auth", &asked, "").status, 200);
+
+    child.kill().unwrap();
+    child.wait().unwrap();
+    said.extend(reader.join().unwrap());
+    let log = said.join("\n");
+    for event in ["sign-in refused", "signed in", "forward_auth"] {
+        assert!(log.contains(event), "`{event}` is in the log:\n{log}");
+    }
+    let (_, token) = cookie.split_once('=').unwrap();
+    for secret in [PASSWORD, WRONG, token] {
+        // Logs may also escape what is not ASCII, or have it cut into pieces.
+        let escaped = secret.escape_default().to_string();
+        let piece: String = secret.chars().take(8).collect();
+        for text in [secret, &escaped, &piece] {
+            let line = said.iter().find(|line| line.contains(text));
+            assert_eq!(line, None, "`{text}` is in the log");
+        }
+    }
+}
+
+fn sign_in(http: SocketAddr, password: &str) -> Incoming {
+    let body = json!({"OwnerUin": 12_345_678, "Name": "alice", "Password": password});
+    let json = [("Content-Type", "application/json")];
+    browse(http, "POST", "/gate/v1/session", &json, &body.to_string())
+}
+
+/// A request without a signature.
+fn browse(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Incoming {
+    let host = [("Host", "console.example")];
+    let headers = host.iter().chain(headers).map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let request = Outgoing {
+        method: method.into(),
+        target: target.into(),
+        headers: headers.collect(),
+        body: body.as_bytes().to_vec(),
+    };
+    let nobody = Credential { id: String::new(), secret: String::new(), token: None };
+    send(&Client { address, credential: nobody }, &request)
 }

@@ -3,6 +3,7 @@
 //! The environment's own settings never reach the program under test.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -90,6 +91,11 @@ impl Served {
         format!("http://{}", self.address)
     }
 
+    /// Where it serves HTTP.
+    pub(crate) fn http(&self) -> SocketAddr {
+        http_address(self.said.iter().map(String::as_str))
+    }
+
     /// Runs one command against the server.
     pub(crate) fn run(&self, folder: &Path, args: &[&str]) -> Ran {
         ran(command(folder, args).env("CAMGATE_SERVER", self.url()).output().unwrap())
@@ -116,6 +122,15 @@ impl Served {
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
         self.child.wait().unwrap().code()
     }
+}
+
+/// The address of HTTP, from what a server says when it starts.
+pub(crate) fn http_address<'a>(said: impl IntoIterator<Item = &'a str>) -> SocketAddr {
+    let mut found = said.into_iter().filter_map(|line| {
+        let rest = line.strip_prefix("the CAM API is served on http://")?;
+        rest.split(',').next()?.parse().ok()
+    });
+    found.next().unwrap()
 }
 
 impl Drop for Served {
