@@ -1,6 +1,6 @@
 //! Roles: create, get, list, update, delete, tags.
 
-use super::{Administration, Look, Made, Write, made, not_found};
+use super::{Administration, Look, Made, Write, WriteAnswer, made, not_found};
 use crate::directory::{
     Command, CommandResult, CreateRole, DeleteRole, RoleId, TagRole, UntagRole, UpdateRole,
 };
@@ -104,9 +104,8 @@ pub(super) async fn update(
         session_duration_s,
         console_login,
     });
-    let answer =
-        |it: &Made<'_>| Ok(proto::UpdateRoleResponse { role: Some(role(it, id)?), result: None });
-    service.command(write, command, answer).await
+    let answer = |role| proto::UpdateRoleResponse { role, result: None };
+    changed(service, write, command, id, answer).await
 }
 
 pub(super) async fn delete(
@@ -129,9 +128,8 @@ pub(super) async fn tag(
     at_most("tags", "tags", TAGS_MAX, tags.len())?;
     let id = RoleId(required("role_id", role_id)?);
     let command = Command::TagRole(TagRole { role: id.into(), tags });
-    let answer =
-        |it: &Made<'_>| Ok(proto::TagRoleResponse { role: Some(role(it, id)?), result: None });
-    service.command(write, command, answer).await
+    let answer = |role| proto::TagRoleResponse { role, result: None };
+    changed(service, write, command, id, answer).await
 }
 
 pub(super) async fn untag(
@@ -143,9 +141,19 @@ pub(super) async fn untag(
     at_most("keys", "keys", TAGS_MAX, keys.len())?;
     let id = RoleId(required("role_id", role_id)?);
     let command = Command::UntagRole(UntagRole { role: id.into(), keys });
-    let answer =
-        |it: &Made<'_>| Ok(proto::UntagRoleResponse { role: Some(role(it, id)?), result: None });
-    service.command(write, command, answer).await
+    let answer = |role| proto::UntagRoleResponse { role, result: None };
+    changed(service, write, command, id, answer).await
+}
+
+/// Carries out a command that changes a role, and answers with the role as it is then.
+async fn changed<R: WriteAnswer>(
+    service: &Administration,
+    write: Write,
+    command: Command,
+    id: RoleId,
+    answer: impl Fn(Option<proto::Role>) -> R + Send + Sync,
+) -> Result<R, NodeError> {
+    service.command(write, command, |it: &Made<'_>| Ok(answer(Some(role(it, id)?)))).await
 }
 
 /// The role that a command has just made or changed.
