@@ -131,10 +131,13 @@ pub(super) async fn who(client: &mut Client, text: &str) -> Result<(u64, u64), C
     Ok((owner, client.uin(text).await?))
 }
 
-/// Lists who may use an action on a resource
+/// Lists who may use an action on a resource: the root and sub-accounts
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  camgate who-can --action im:RemoveUser \
-    --resource qcs::im::uin/12345678:sdkappid/1400000001")]
+    --resource qcs::im::uin/12345678:sdkappid/1400000001\n\n\
+    Roles are left out: a role acts only in a session, within that session's policies, so its id \
+    alone may do nothing. `camgate policy entities POLICY` lists the roles that a policy is \
+    attached to.")]
 pub struct WhoCan {
     /// What, e.g. `im:RemoveUser`
     #[arg(long)]
