@@ -125,13 +125,24 @@ async fn accept(
     let permit = Arc::clone(connections).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, peer, permit)),
+        Err(error) if is_of_the_client(&error) => {
+            debug!(%error, "a connection was gone before it was accepted");
+            None
+        }
         Err(error) => {
-            // Out of descriptors, say: to try again at once would only spin.
+            // Out of descriptors, say: to try again at once would only spin, and nothing tells when
+            // there are some again.
             warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
         }
     }
+}
+
+/// Whether only the one connection failed, which must not make the others wait.
+fn is_of_the_client(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 async fn connection(
