@@ -143,7 +143,9 @@ fn merged(defaults: &Members, entry: &FormValue) -> Result<Members, Fault> {
         ("resource", &["type", "id"]),
         ("context", &[]),
     ] {
-        let value = match (entry.get(name), defaults.get(name)) {
+        // `null` says nothing, so it takes nothing away: a deny may ask about the default.
+        let own = entry.get(name).filter(|own| **own != FormValue::Null);
+        let value = match (own, defaults.get(name)) {
             (Some(FormValue::Members(own)), Some(FormValue::Members(default))) => {
                 let mut own = own.clone();
                 for part in needed {
