@@ -1,5 +1,6 @@
 //! Proves that the tests can fail: puts one deliberate fault at a time into a copy of the sources
-//! and runs the suite of floors 0 and 1 there, which must notice (`make mutants`).
+//! and runs a suite there, which must notice (`make mutants`): that of floors 0 and 1, or the
+//! integration tests that the fault names.
 //!
 //! The faults are data, `tests/mutants/faults.json`: a file, a text that occurs in it exactly once,
 //! and what stands there instead. A fault that no longer applies, or no longer compiles, fails the
@@ -15,13 +16,14 @@ use std::{env, fs};
 
 use serde::Deserialize;
 
-/// What is needed to build and test floors 0 and 1.
-const COPIED: [&str; 9] = [
+/// What is needed to build and test.
+const COPIED: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",
     "clippy.toml",
     "rust-toolchain.toml",
     "docs",
+    "examples",
     "policies",
     "proto",
     "src",
@@ -39,6 +41,8 @@ struct Fault {
     find: String,
     /// What stands there instead.
     replace: String,
+    /// The integration tests that must notice, by the start of their names; none: floors 0 and 1.
+    tests: Option<String>,
 }
 
 #[derive(PartialEq)]
@@ -57,11 +61,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let copy = scratch.join("source");
     println!("building the suite without a fault first");
     copy_sources(root, &copy)?;
-    if suite(&copy, &scratch)? != Verdict::Survived {
-        return Err("the suite fails without any fault; mend that first".into());
+    let faults: Vec<Fault> =
+        faults.into_iter().filter(|fault| fault.name.contains(&wanted)).collect();
+    let mut suites: Vec<Option<&str>> = faults.iter().map(|it| it.tests.as_deref()).collect();
+    suites.sort_unstable();
+    suites.dedup();
+    for tests in suites {
+        if suite(&copy, &scratch, tests)? != Verdict::Survived {
+            return Err("the suite fails without any fault; mend that first".into());
+        }
     }
     let (mut caught, mut failed) = (0, 0);
-    for fault in faults.iter().filter(|fault| fault.name.contains(&wanted)) {
+    for fault in &faults {
         let started = Instant::now();
         let path = copy.join(&fault.file);
         let original = fs::read_to_string(&path)?;
@@ -72,7 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         fs::write(&path, original.replacen(&fault.find, &fault.replace, 1))?;
-        let verdict = suite(&copy, &scratch);
+        let verdict = suite(&copy, &scratch, fault.tests.as_deref());
         fs::write(&path, &original)?;
         let word = match verdict? {
             Verdict::Caught => {
@@ -95,14 +106,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     if failed == 0 && caught > 0 { Ok(()) } else { Err("not every fault was caught".into()) }
 }
 
-/// Builds, then runs, the tests of floors 0 and 1. Survived means: everything passed.
-fn suite(copy: &Path, scratch: &Path) -> Result<Verdict, Box<dyn Error>> {
+/// Builds, then runs, a suite. Survived means: everything passed.
+fn suite(copy: &Path, scratch: &Path, tests: Option<&str>) -> Result<Verdict, Box<dyn Error>> {
+    let what: &[&str] = match tests {
+        None => &["--no-default-features", "--lib", "--test", "prop"],
+        Some(_) => &["--test", "it"],
+    };
     let run = |extra: &[&str]| -> Result<bool, Box<dyn Error>> {
         let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .current_dir(copy)
             .env("CARGO_TARGET_DIR", scratch.join("target"))
-            .args(["test", "--quiet", "--no-default-features"])
-            .args(["--lib", "--test", "prop"])
+            .args(["test", "--quiet"])
+            .args(what)
             .args(extra)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -112,7 +127,7 @@ fn suite(copy: &Path, scratch: &Path) -> Result<Verdict, Box<dyn Error>> {
     if !run(&["--no-run"])? {
         return Ok(Verdict::NotBuilt);
     }
-    Ok(if run(&[])? { Verdict::Survived } else { Verdict::Caught })
+    Ok(if run(tests.as_slice())? { Verdict::Survived } else { Verdict::Caught })
 }
 
 fn copy_sources(root: &Path, copy: &Path) -> Result<(), Box<dyn Error>> {
