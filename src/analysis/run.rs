@@ -130,9 +130,8 @@ fn request(
         Resource::Star | Resource::Nothing => None,
     };
     // rule D-08: this account's registry is the only one at hand
-    let registered_owner = registered
-        .filter(|app| snapshot.sdkappids().any(|known| known == *app))
-        .map(|_| snapshot.owner().uin);
+    let registered_owner =
+        registered.filter(|app| snapshot.has_app(*app)).map(|_| snapshot.owner().uin);
     let parts = RequestParts {
         principal,
         action,

@@ -3,8 +3,10 @@
 //! Built whole from checked parts and never changed; a catalog with one more file is another
 //! catalog. Hash maps are for look-ups only: every iteration is in the order of (service, name).
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use foldhash::HashMap;
+use smallvec::SmallVec;
 
 use super::error::CatalogError;
 use super::service::{Action, ActionId, Service};
@@ -35,6 +37,8 @@ pub struct Catalog {
     service_indexes: HashMap<Box<str>, usize>,
     /// Ascending by (service, name); the place is the action's id.
     actions: Vec<Action>,
+    /// By name; actions of different services may share one.
+    by_name: HashMap<Box<str>, SmallVec<[ActionId; 1]>>,
     /// By `service:Name` in lower case; no two actions share one.
     folded: HashMap<Box<str>, ActionId>,
     action_sets: HashMap<u64, Vec<String>>,
@@ -100,7 +104,9 @@ impl Catalog {
     /// The number of the action `service:name`, compared case-sensitively (rule A-05).
     #[must_use]
     pub fn action_id(&self, service: &str, name: &str) -> Option<ActionId> {
-        self.service(service)?.action_id(name)
+        let ids = self.by_name.get(name)?.iter().copied();
+        ids.into_iter()
+            .find(|id| self.action_by_id(*id).is_some_and(|action| *action.service == *service))
     }
 
     /// The action of this number; `None` when the id is another catalog's.
@@ -172,10 +178,12 @@ impl Catalog {
         self.services.sort_by(|a, b| a.abbreviation.cmp(&b.abbreviation));
         self.actions.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
         self.folded.clear();
+        self.by_name.clear();
         for (id, action) in (0..).zip(&mut self.actions) {
             action.id = ActionId(id);
             let folded = action.qualified_name().to_ascii_lowercase();
             self.folded.insert(folded.into(), action.id);
+            self.by_name.entry(action.name.clone()).or_default().push(action.id);
         }
         self.service_indexes.clear();
         for (index, service) in self.services.iter_mut().enumerate() {

@@ -3,7 +3,7 @@
 //! Strict: whatever is unknown, double, empty, too large or contradictory is refused, so that what
 //! stands in a `Catalog` needs no further checks. What concerns several files is `index`'s part.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::error::CatalogError;
 use super::file::{
@@ -62,7 +62,7 @@ impl Loader<'_> {
             resource_types: Vec::new(),
             first_action: 0,
             action_count: 0,
-            action_ids: HashMap::new(),
+            action_ids: HashMap::default(),
         };
         for resource_type in parsed.resource_types {
             let resource_type = self.resource_type(resource_type)?;
@@ -119,7 +119,7 @@ impl Loader<'_> {
         support: Support,
     ) -> Result<Vec<Action>, CatalogError> {
         let mut actions = Vec::with_capacity(parsed.len());
-        let mut spellings: HashMap<String, String> = HashMap::new();
+        let mut spellings: HashMap<String, String> = HashMap::default();
         for action in parsed {
             let name = action.name.clone();
             actions.push(self.action(action, service, support)?);

@@ -2,7 +2,7 @@
 //!
 //! Plain values, read-only once they stand in a `Catalog`, which only `load` can build.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::template::Template;
 use crate::lang::vocabulary::{Access, ActionFacts, Granularity, Sensitivity};

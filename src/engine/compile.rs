@@ -4,11 +4,14 @@
 //! match, and whether an action outside the catalog may. Action sets get their members here,
 //! because only the catalog has them (rule A-08). Resources and conditions stay as they are.
 
+use std::sync::Arc;
+
 use super::bits::Bits;
 use super::input::{PolicyBody, PolicyInput};
 use crate::catalog::{ActionId, Catalog};
-use crate::lang::action::{ActionForm, ActionName, ActionPattern};
+use crate::lang::action::{ActionForm, ActionRef};
 use crate::lang::document::Effect;
+use crate::lang::pattern::Glob;
 use crate::lang::valid::Statement;
 use crate::lang::vocabulary::Vocabulary;
 
@@ -23,7 +26,7 @@ pub struct CompiledPolicy {
 #[derive(Debug)]
 pub(super) struct CompiledStatement {
     /// The catalogued actions that match, by id.
-    pub(super) actions: Bits,
+    pub(super) actions: Arc<Bits>,
     /// Whether an action outside the catalog can match.
     pub(super) beyond_catalog: bool,
     /// Whether it matches every action: a deny with an unknown action set (rule A-08).
@@ -88,48 +91,35 @@ impl CompiledPolicy {
 
 impl CompiledStatement {
     fn new(statement: &Statement, catalog: &Catalog) -> Self {
-        let mut compiled = Self {
-            actions: Bits::default(),
-            beyond_catalog: false,
-            every_action: false,
-            set_names: Box::default(),
-        };
+        let mut actions = Bits::default();
+        let (mut every_action, mut beyond_catalog) = (false, false);
         let mut set_names: Vec<Box<str>> = Vec::new();
         for pattern in statement.actions() {
             match pattern.form() {
                 ActionForm::Set(number) => match catalog.action_set(*number) {
                     Some(members) => set_names.extend(members.iter().map(|it| it.as_str().into())),
                     // rule A-08
-                    None if statement.effect() == Effect::Deny => compiled.every_action = true,
-                    None => {}
+                    None => every_action |= statement.effect() == Effect::Deny,
                 },
-                ActionForm::Any | ActionForm::Named { .. } => compiled.add(pattern, catalog),
+                ActionForm::Any => {
+                    add_all(&mut actions, catalog);
+                    beyond_catalog = true;
+                }
+                ActionForm::Named { service, name } => {
+                    beyond_catalog |= add_named(&mut actions, catalog, service.as_deref(), name);
+                }
             }
         }
-        for action in catalog.all_actions() {
-            let member =
-                |name: &str| name.split_once(':') == Some((&*action.service, &*action.name));
-            if compiled.every_action || set_names.iter().any(|name| member(name)) {
-                compiled.actions.insert(action.id.index());
-            }
+        if every_action {
+            add_all(&mut actions, catalog);
         }
-        compiled.beyond_catalog |= compiled.every_action || !set_names.is_empty();
-        compiled.set_names = set_names.into();
-        compiled
-    }
-
-    fn add(&mut self, pattern: &ActionPattern, catalog: &Catalog) {
-        for action in catalog.all_actions() {
-            if pattern.matches(&action.service, &action.name) {
-                self.actions.insert(action.id.index());
-            }
+        for member in &set_names {
+            let id = member.split_once(':').and_then(|(s, name)| catalog.action_id(s, name));
+            id.into_iter().for_each(|id| actions.insert(id.index()));
         }
-        self.beyond_catalog |= match pattern.form() {
-            ActionForm::Any | ActionForm::Named { service: None, .. } | ActionForm::Set(_) => true,
-            ActionForm::Named { service: Some(service), name } => {
-                name.as_literal().is_none_or(|name| catalog.action_id(service, name).is_none())
-            }
-        };
+        beyond_catalog |= every_action || !set_names.is_empty();
+        let actions = Arc::new(actions);
+        Self { actions, beyond_catalog, every_action, set_names: set_names.into() }
     }
 
     /// Whether the statement's actions match (rules ). `id` is the action's number in
@@ -137,7 +127,7 @@ impl CompiledStatement {
     pub(super) fn matches_action(
         &self,
         statement: &Statement,
-        action: &ActionName,
+        action: ActionRef<'_>,
         id: Option<ActionId>,
     ) -> bool {
         if let Some(id) = id {
@@ -148,4 +138,22 @@ impl CompiledStatement {
             || statement.actions().iter().any(|pattern| pattern.matches(service, name))
             || self.set_names.iter().any(|member| member.split_once(':') == Some((service, name)))
     }
+}
+
+fn add_all(actions: &mut Bits, catalog: &Catalog) {
+    (0..catalog.len()).for_each(|id| actions.insert(id));
+}
+
+/// Adds the catalogued actions that a pattern matches; whether it can match others.
+fn add_named(actions: &mut Bits, catalog: &Catalog, service: Option<&str>, name: &Glob) -> bool {
+    let candidates = service.map_or(catalog.all_actions(), |it| catalog.actions_of(it));
+    if let (Some(service), Some(literal)) = (service, name.as_literal()) {
+        let id = catalog.action_id(service, literal);
+        id.into_iter().for_each(|id| actions.insert(id.index()));
+        return id.is_none();
+    }
+    for action in candidates.iter().filter(|action| name.matches(&action.name)) {
+        actions.insert(action.id.index());
+    }
+    true
 }

@@ -7,107 +7,115 @@
 use std::sync::Arc;
 
 use super::compile::CompiledPolicy;
-use super::decision::{Decision, DecisionError, Determining, Layer, Note, Reason};
-use super::evaluate::{Question, Verdict, evaluate};
+use super::decision::{Decision, DecisionError, Layer, Note, Reason};
+use super::decision_ref::{DecisionRef, Run, Runs, Statements};
+use super::evaluate::{Question, Verdict, evaluate, test_conditions};
 use super::facts::{Overlay, Target};
-use super::index::{Entry, PolicySet};
+use super::index::{Entry, Hit, Item, PolicySet};
 use super::input::PrincipalKind;
 use super::list;
-use super::request::{Request, Resource};
-use super::snapshot::{AccountSnapshot, Principal};
-use super::trace::{Asked, Trace, Visit};
-use crate::catalog::{Action, ActionId};
+use super::request::{Checked, Request, ResourceQuery};
+use super::snapshot::{AccountSnapshot, Profile};
+use super::trace::{Asked, NoTrace, Trace, Visit};
+use crate::catalog::Action;
 use crate::lang::document::Effect;
 use crate::lang::variable::Variables;
 use crate::lang::vocabulary::Granularity;
 
 /// Decides. The trace watches and changes nothing; [`super::NoTrace`] is the usual one.
 pub fn decide(snapshot: &AccountSnapshot, request: &Request, trace: &mut impl Trace) -> Decision {
+    traced(snapshot, request.checked(), trace).to_decision()
+}
+
+/// Decides without copying: the decision points into snapshot and request. One about a single
+/// resource, without conditions on tags or times, allocates nothing and takes no lock.
+#[must_use]
+pub fn decide_ref<'a>(snapshot: &'a AccountSnapshot, request: Checked<'a>) -> DecisionRef<'a> {
+    traced(snapshot, request, &mut NoTrace)
+}
+
+fn traced<'a>(
+    snapshot: &'a AccountSnapshot,
+    request: Checked<'a>,
+    trace: &mut impl Trace,
+) -> DecisionRef<'a> {
     let catalog = snapshot.world().catalog();
-    let parts = request.parts();
-    let action_id = request.action_id(catalog);
-    let action = action_id.and_then(|id| catalog.action_by_id(id));
-    let notes = notes(action, &parts.resource);
+    let request = request.for_catalog(catalog);
+    let query = request.query();
+    let action = request.action_id().and_then(|id| catalog.action_by_id(id));
+    let note = note(action, &query.resource);
     // rule D-12
-    let principal = snapshot
-        .principal(parts.principal)
-        .filter(|principal| principal.kind != PrincipalKind::MessageRecipient);
-    let Some(principal) = principal else {
-        return Part::of(Reason::UnknownPrincipal).into_decision(notes);
+    let profile = snapshot.profile(query.principal);
+    let Some(profile) = profile.filter(|it| it.kind != PrincipalKind::MessageRecipient) else {
+        return Part::of(Reason::UnknownPrincipal).into_decision(note);
     };
-    let variables = Variables { uin: principal.uin, owner: snapshot.owner() };
-    let case = Case { snapshot, request, principal, action_id, variables };
-    match &parts.resource {
-        Resource::Name(name) => case.decide(Target::Name(name), trace).into_decision(notes),
-        Resource::Star | Resource::Nothing => match action.and_then(|it| list::names(snapshot, it))
-        {
-            Some(names) => list::decide(&case, &names, notes, trace),
-            None => case.decide(Target::Star, trace).into_decision(notes),
-        },
+    let variables = Variables { uin: query.principal, owner: snapshot.owner() };
+    let case = Case { snapshot, request, profile, variables };
+    match query.resource {
+        ResourceQuery::Name(name) => case.decide(Target::Name(name), trace).into_decision(note),
+        ResourceQuery::Star | ResourceQuery::Nothing => {
+            match action.and_then(|it| list::names(snapshot, it)) {
+                Some(names) => list::decide(&case, &names, note, trace),
+                None => case.decide(Target::Star, trace).into_decision(note),
+            }
+        }
     }
 }
 
-fn notes(action: Option<&Action>, resource: &Resource) -> Vec<Note> {
-    let note = match (action.map(|action| action.granularity), resource) {
-        (None, _) => Note::UnknownAction,
-        (Some(Granularity::Resource), Resource::Star) => Note::ResourceActionOnStar,
-        (Some(Granularity::Operation), Resource::Name(_)) => Note::OperationActionOnResource,
-        (Some(Granularity::Resource | Granularity::Operation | Granularity::List), _) => {
-            return Vec::new();
+fn note(action: Option<&Action>, resource: &ResourceQuery<'_>) -> Option<Note> {
+    match (action.map(|action| action.granularity), resource) {
+        (None, _) => Some(Note::UnknownAction),
+        (Some(Granularity::Resource), ResourceQuery::Star) => Some(Note::ResourceActionOnStar),
+        (Some(Granularity::Operation), ResourceQuery::Name(_)) => {
+            Some(Note::OperationActionOnResource)
         }
-    };
-    vec![note]
+        (Some(Granularity::Resource | Granularity::Operation | Granularity::List), _) => None,
+    }
 }
 
 /// One request with everything looked up that does not depend on the resource.
 #[derive(Debug)]
 pub(super) struct Case<'a> {
     pub(super) snapshot: &'a AccountSnapshot,
-    pub(super) request: &'a Request,
-    pub(super) principal: &'a Principal,
-    action_id: Option<ActionId>,
+    pub(super) request: Checked<'a>,
+    pub(super) profile: &'a Profile,
     variables: Variables,
 }
 
 /// The decision about one target, before it is cut to what determines it.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct Part<'a> {
     pub(super) reason: Reason,
-    pub(super) allows: Vec<Determining>,
-    pub(super) denies: Vec<Determining>,
+    pub(super) allows: Runs<'a>,
+    pub(super) denies: Runs<'a>,
     pub(super) errors: Vec<DecisionError>,
 }
 
-impl Part {
+impl<'a> Part<'a> {
     /// A part without statements.
     pub(super) fn of(reason: Reason) -> Self {
-        Self { reason, allows: Vec::new(), denies: Vec::new(), errors: Vec::new() }
+        Self { reason, allows: Runs::new(), denies: Runs::new(), errors: Vec::new() }
     }
 
     /// The statements that made this part (rule D-11).
-    pub(super) fn determining(&mut self) -> Vec<Determining> {
+    #[inline]
+    pub(super) fn determining(&mut self) -> Runs<'a> {
         match self.reason {
             Reason::Root | Reason::Allow => std::mem::take(&mut self.allows),
             Reason::ExplicitDeny(_) => std::mem::take(&mut self.denies),
             Reason::ImplicitDeny(_)
             | Reason::UnknownPrincipal
             | Reason::FilterUnsupported
-            | Reason::Error => Vec::new(),
+            | Reason::Error => Runs::new(),
         }
     }
 
-    fn into_decision(mut self, notes: Vec<Note>) -> Decision {
-        let mut determining = self.determining();
-        sort(&mut determining);
-        sort(&mut self.errors);
-        Decision {
-            outcome: self.reason.outcome(),
-            reason: self.reason,
-            determining,
-            errors: self.errors,
-            filter: None,
-            notes,
-        }
+    #[inline]
+    fn into_decision(mut self, note: Option<Note>) -> DecisionRef<'a> {
+        let runs = self.determining();
+        let Self { reason, mut errors, .. } = self;
+        sort(&mut errors);
+        DecisionRef { reason, note, runs, errors, filter: None }
     }
 }
 
@@ -117,14 +125,14 @@ pub(super) fn sort<T: Ord>(items: &mut Vec<T>) {
     items.dedup();
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
     pub(super) fn is_root(&self) -> bool {
-        self.principal.kind == PrincipalKind::Root
+        self.profile.kind == PrincipalKind::Root
     }
 
     /// The identity layer's policies; the root has none (rule D-06).
-    fn identity(&self) -> Option<&PolicySet> {
-        if self.is_root() { None } else { Some(&self.principal.grants.set) }
+    fn identity(&self) -> Option<&'a PolicySet> {
+        if self.is_root() { None } else { Some(&self.profile.set) }
     }
 
     /// The policies that count and cannot be read (rule D-05).
@@ -132,22 +140,28 @@ impl Case<'_> {
         let layers = [
             (Layer::General, Some(self.snapshot.world().general_set())),
             (Layer::Identity, self.identity()),
-            (Layer::Boundary, self.principal.boundary.as_deref()),
+            (Layer::Boundary, self.profile.boundary.as_deref()),
         ];
-        let of_sets = layers.into_iter().flat_map(|(layer, set)| {
-            set.into_iter().flat_map(PolicySet::unreadable).map(move |policy| (layer, policy))
-        });
-        let of_session = self.request.parts().session.iter().map(|it| (Layer::Session, it));
-        of_sets.chain(of_session).filter_map(|(layer, it)| unreadable(layer, it)).collect()
+        let mut errors = Vec::new();
+        for (layer, set) in layers {
+            for policy in set.map(PolicySet::unreadable).unwrap_or_default() {
+                errors.extend(unreadable(layer, policy));
+            }
+        }
+        for policy in self.request.query().session {
+            errors.extend(unreadable(Layer::Session, policy));
+        }
+        errors
     }
 
     /// The full algorithm for one target.
-    pub(super) fn decide(&self, target: Target<'_>, trace: &mut impl Trace) -> Part {
+    #[inline]
+    pub(super) fn decide<T: Trace>(&self, target: Target<'_>, trace: &mut T) -> Part<'a> {
         trace.begin(Asked { target });
         let overlay = Overlay::new(self.snapshot, self.request, target);
         let question = Question {
-            action: &self.request.parts().action,
-            action_id: self.action_id,
+            action: self.request.query().action,
+            action_id: self.request.action_id(),
             target,
             variables: &self.variables,
             overlay: &overlay,
@@ -159,9 +173,9 @@ impl Case<'_> {
         tally.allows.clear();
         let identity = self.identity().map(|set| tally.set(Layer::Identity, set, trace));
         let boundary =
-            self.principal.boundary.as_deref().map(|set| tally.set(Layer::Boundary, set, trace));
+            self.profile.boundary.as_deref().map(|set| tally.set(Layer::Boundary, set, trace));
         let mut session = true;
-        for policy in &self.request.parts().session {
+        for policy in self.request.query().session {
             session &= tally.policy(policy, trace);
         }
         // rule D-04; the layers were asked in its order
@@ -192,11 +206,10 @@ impl Case<'_> {
         let Target::Name(name) = target else { return false };
         let home = self.snapshot.owner();
         // Registered owner and grant are those of the resource asked about, never of a list's apps.
-        let (registered, is_granted) = match &self.request.parts().resource {
-            Resource::Name(_) => {
-                (self.request.parts().registered_owner, self.request.parts().granted_by_owner)
-            }
-            Resource::Star | Resource::Nothing => (None, false),
+        let query = self.request.query();
+        let (registered, is_granted) = match query.resource {
+            ResourceQuery::Name(_) => (query.registered_owner, query.granted_by_owner),
+            ResourceQuery::Star | ResourceQuery::Nothing => (None, false),
         };
         if is_granted {
             return false;
@@ -220,70 +233,96 @@ fn unreadable(layer: Layer, policy: &CompiledPolicy) -> Option<DecisionError> {
     })
 }
 
-/// What the statements say, layer by layer.
-struct Tally<'a> {
-    question: Question<'a>,
-    allows: Vec<Determining>,
-    denies: Vec<Determining>,
+/// What the statements say, layer by layer: `'a` is the snapshot's, `'q` the question's.
+struct Tally<'a, 'q> {
+    question: Question<'q>,
+    allows: Runs<'a>,
+    denies: Runs<'a>,
     errors: Vec<DecisionError>,
 }
 
-impl<'a> Tally<'a> {
-    fn new(question: Question<'a>, errors: Vec<DecisionError>) -> Self {
-        Self { question, allows: Vec::new(), denies: Vec::new(), errors }
+impl<'a, 'q> Tally<'a, 'q> {
+    fn new(question: Question<'q>, errors: Vec<DecisionError>) -> Self {
+        Self { question, allows: Runs::new(), denies: Runs::new(), errors }
     }
 
     /// Asks a layer; whether one of its statements allows.
-    fn set<T: Trace>(&mut self, layer: Layer, set: &PolicySet, trace: &mut T) -> bool {
-        let Question { action_id, target, .. } = self.question;
+    #[inline]
+    fn set<T: Trace>(&mut self, layer: Layer, set: &'a PolicySet, trace: &mut T) -> bool {
         let before = self.allows.len();
         if T::EVERY_STATEMENT {
-            set.all().for_each(|entry| self.statement(layer, entry, trace));
+            set.all().for_each(|entry| self.whole(layer, entry, trace));
         } else {
-            let candidates = set.candidates(action_id, target);
-            candidates.for_each(|entry| self.statement(layer, entry, trace));
+            let question = self.question;
+            set.find(&question, |hit| self.hit(layer, set, hit));
         }
         self.allows.len() > before
     }
 
     /// Asks one policy of the session; whether one of its statements allows.
-    fn policy(&mut self, policy: &Arc<CompiledPolicy>, trace: &mut impl Trace) -> bool {
+    fn policy(&mut self, policy: &'a Arc<CompiledPolicy>, trace: &mut impl Trace) -> bool {
         let before = self.allows.len();
         for (index, (statement, compiled)) in policy.statements().enumerate() {
-            self.statement(Layer::Session, Entry { policy, index, statement, compiled }, trace);
+            self.whole(Layer::Session, Entry { policy, index, statement, compiled }, trace);
         }
         self.allows.len() > before
     }
 
-    fn statement(&mut self, layer: Layer, entry: Entry<'_>, trace: &mut impl Trace) {
+    /// Takes what the index has found.
+    #[inline]
+    fn hit(&mut self, layer: Layer, set: &'a PolicySet, hit: Hit<'a>) {
+        self.push(layer, Effect::Allow, Statements::Items(set, hit.allows));
+        self.push(layer, Effect::Deny, Statements::Items(set, hit.denies));
+        let one = |item: &'a Item| Statements::Items(set, std::slice::from_ref(item));
+        for item in hit.conditional {
+            let Some(entry) = set.entry(item) else { continue };
+            let Question { overlay, variables, .. } = self.question;
+            let verdict = test_conditions(entry.statement, overlay, variables);
+            self.take(layer, entry, verdict, one(item));
+        }
+        for item in hit.untested {
+            let Some(entry) = set.entry(item) else { continue };
+            let verdict = evaluate(&entry, &self.question);
+            self.take(layer, entry, verdict, one(item));
+        }
+    }
+
+    /// Tests a statement from its action on.
+    fn whole(&mut self, layer: Layer, entry: Entry<'a>, trace: &mut impl Trace) {
         let verdict = evaluate(&entry, &self.question);
         trace.visit(Visit { layer, entry, verdict: &verdict, overlay: self.question.overlay });
+        self.take(layer, entry, verdict, Statements::One(entry.policy, entry.index));
+    }
+
+    /// Takes what a statement came to.
+    fn take(&mut self, layer: Layer, entry: Entry<'a>, verdict: Verdict, it: Statements<'a>) {
         let effect = entry.statement.effect();
         if verdict.acts(effect) {
-            let input = entry.policy.input();
-            let determining = Determining {
-                layer,
-                policy_id: input.id,
-                statement: entry.index,
-                effect,
-                policy_name: Arc::clone(&input.name),
-                version: input.version,
-            };
-            match effect {
-                Effect::Allow => self.allows.push(determining),
-                Effect::Deny => self.denies.push(determining),
-            }
+            self.push(layer, effect, it);
         }
         if let Verdict::Errors(errors) = verdict {
+            let input = entry.policy.input();
             self.errors.extend(errors.into_iter().map(|(condition, error)| DecisionError {
                 layer,
-                policy_id: entry.policy.input().id,
+                policy_id: input.id,
                 statement: Some(entry.index),
                 condition: Some(condition),
-                policy_name: Arc::clone(&entry.policy.input().name),
-                version: entry.policy.input().version,
+                policy_name: Arc::clone(&input.name),
+                version: input.version,
                 message: error.to_string(),
             }));
         }
+    }
+
+    #[inline]
+    fn push(&mut self, layer: Layer, effect: Effect, statements: Statements<'a>) {
+        if matches!(statements, Statements::Items(_, [])) {
+            return;
+        }
+        let runs = match effect {
+            Effect::Allow => &mut self.allows,
+            Effect::Deny => &mut self.denies,
+        };
+        runs.push(Run { layer, effect, statements });
     }
 }

@@ -6,7 +6,7 @@
 use super::facts::{Overlay, Target};
 use super::index::Entry;
 use crate::catalog::ActionId;
-use crate::lang::action::ActionName;
+use crate::lang::action::ActionRef;
 use crate::lang::condition::{EvaluationError, Facts, Truth};
 use crate::lang::document::Effect;
 use crate::lang::valid::Statement;
@@ -42,7 +42,7 @@ impl Verdict {
 /// What every statement of one decision is tested with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question<'a> {
-    pub(super) action: &'a ActionName,
+    pub(super) action: ActionRef<'a>,
     /// The action's number in the catalog; none outside it.
     pub(super) action_id: Option<ActionId>,
     pub(super) target: Target<'a>,

@@ -135,8 +135,8 @@ impl Trace for Recorder<'_> {
         let Visit { layer, entry, verdict, overlay } = visit;
         let result = self.result(&entry, verdict, overlay);
         let input = entry.policy.input();
-        let principal = self.snapshot.principal(self.uin).filter(|_| layer == Layer::Identity);
-        let via = principal.map(|it| it.grants.ways(input.id).cloned().collect());
+        let principal = self.snapshot.profile(self.uin).filter(|_| layer == Layer::Identity);
+        let via = principal.map(|it| it.ways(input.id).cloned().collect());
         let statement = StatementTrace {
             layer,
             via: via.unwrap_or_default(),

@@ -5,12 +5,12 @@
 
 use std::cell::OnceCell;
 
-use super::request::Request;
+use super::request::Checked;
 use super::snapshot::AccountSnapshot;
 use crate::catalog::read_only_action;
 use crate::lang::condition::{ContextValue, Facts, RESOURCE_TAG};
 use crate::lang::number::Number;
-use crate::lang::resource::ResourceName;
+use crate::lang::resource::ResourceRef;
 
 /// The one thing that statements are matched with.
 #[derive(Debug, Clone, Copy)]
@@ -18,16 +18,15 @@ pub(super) enum Target<'a> {
     /// The bare `*`.
     Star,
     /// One resource.
-    Name(&'a ResourceName),
+    Name(ResourceRef<'a>),
 }
 
 /// The facts of one request about one target.
 #[derive(Debug)]
 pub(super) struct Overlay<'a> {
     snapshot: &'a AccountSnapshot,
-    request: &'a Request,
-    /// The registered tags, when the target is a registered app.
-    tags: Option<&'a [ContextValue]>,
+    asked: Checked<'a>,
+    target: Target<'a>,
     uin: OnceCell<[ContextValue; 1]>,
     owner_uin: OnceCell<[ContextValue; 1]>,
     read_only: OnceCell<[ContextValue; 1]>,
@@ -39,17 +38,13 @@ impl<'a> Overlay<'a> {
     /// The facts for a target.
     pub(super) fn new(
         snapshot: &'a AccountSnapshot,
-        request: &'a Request,
+        asked: Checked<'a>,
         target: Target<'a>,
     ) -> Self {
-        let app = match target {
-            Target::Star => None,
-            Target::Name(name) => name.sdkappid().and_then(|id| snapshot.app(id)),
-        };
         Self {
             snapshot,
-            request,
-            tags: app.map(|app| app.tags.as_slice()),
+            asked,
+            target,
             uin: OnceCell::new(),
             owner_uin: OnceCell::new(),
             read_only: OnceCell::new(),
@@ -58,9 +53,15 @@ impl<'a> Overlay<'a> {
         }
     }
 
+    /// The registered tags, when the target is a registered app (rule D-17).
+    fn tags(&self) -> Option<&'a [ContextValue]> {
+        let Target::Name(name) = self.target else { return None };
+        Some(self.snapshot.app(name.sdkappid()?)?.tags.as_slice())
+    }
+
     /// Whether the request could have sent values under this canonical key and has not.
     pub(super) fn lacks(&self, key: &str) -> bool {
-        let registered = key == RESOURCE_TAG && self.tags.is_some();
+        let registered = key == RESOURCE_TAG && self.tags().is_some();
         !registered && self.values(key).is_none_or(<[ContextValue]>::is_empty)
     }
 }
@@ -71,7 +72,7 @@ fn number(value: u64) -> [ContextValue; 1] {
 
 impl Facts for Overlay<'_> {
     fn values(&self, key: &str) -> Option<&[ContextValue]> {
-        let parts = self.request.parts();
+        let parts = self.asked.query();
         let (service, name) = (parts.action.service(), parts.action.name());
         let own = || parts.context.values(key);
         let derived = match key {
@@ -90,7 +91,7 @@ impl Facts for Overlay<'_> {
                 self.time.get_or_init(|| [ContextValue::Text(parts.now.to_string())])
             }
             // rule D-17
-            RESOURCE_TAG => return self.tags.or_else(own),
+            RESOURCE_TAG => return self.tags().or_else(own),
             _ => return own(),
         };
         Some(derived)

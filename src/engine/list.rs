@@ -4,7 +4,8 @@
 //! itself: every app goes through `Case::decide`.
 
 use super::decide::{Case, sort};
-use super::decision::{Decision, Filter, Layer, Note, Outcome, Reason};
+use super::decision::{Filter, Layer, Note, Outcome, Reason};
+use super::decision_ref::{DecisionRef, Runs};
 use super::facts::Target;
 use super::snapshot::AccountSnapshot;
 use super::trace::Trace;
@@ -38,24 +39,24 @@ pub(super) fn app_names(snapshot: &AccountSnapshot, action: &Action) -> Option<V
 }
 
 /// Decides a list.
-pub(super) fn decide(
-    case: &Case<'_>,
+pub(super) fn decide<'a>(
+    case: &Case<'a>,
     names: &[ResourceName],
-    notes: Vec<Note>,
+    note: Option<Note>,
     trace: &mut impl Trace,
-) -> Decision {
+) -> DecisionRef<'a> {
     let mut allowed = Vec::new();
     let mut nearest: Option<Reason> = None;
-    let (mut determining, mut errors) = (Vec::new(), Vec::new());
+    let (mut runs, mut errors) = (Runs::new(), Vec::new());
     for name in names {
-        let mut part = case.decide(Target::Name(name), trace);
+        let mut part = case.decide(Target::Name(name.by_ref()), trace);
         if part.reason.outcome() == Outcome::Allow {
             allowed.push(name.text().to_owned());
         }
         if nearest.is_none_or(|reason| nearness(part.reason) > nearness(reason)) {
             nearest = Some(part.reason);
         }
-        determining.append(&mut part.determining());
+        runs.append(&mut part.determining());
         errors.append(&mut part.errors);
     }
     let nearest = nearest.unwrap_or_else(|| {
@@ -63,19 +64,18 @@ pub(super) fn decide(
         of_nothing(case, &errors)
     });
     let all = allowed.len() == names.len();
-    let accepts = all || case.request.parts().accepts_filter;
+    let accepts = all || case.request.query().accepts_filter;
     let reason = match nearest.outcome() {
         Outcome::Allow if !accepts => Reason::FilterUnsupported,
         Outcome::Allow | Outcome::Deny => nearest,
     };
     // Denies of some apps do not make the denial of all when another app came nearer (rule D-11).
     if matches!(reason, Reason::ImplicitDeny(_) | Reason::Error) {
-        determining.clear();
+        runs.clear();
     }
-    sort(&mut determining);
     sort(&mut errors);
     let filter = (reason.outcome() == Outcome::Allow).then_some(Filter { all, resources: allowed });
-    Decision { outcome: reason.outcome(), reason, determining, errors, filter, notes }
+    DecisionRef { reason, note, runs, errors, filter }
 }
 
 /// A list of no apps: there is nothing to be allowed, but for the root, who sees an empty list.

@@ -11,6 +11,7 @@ mod candidates;
 mod compile;
 mod decide;
 mod decision;
+mod decision_ref;
 mod evaluate;
 mod explain;
 mod facts;
@@ -20,6 +21,7 @@ mod list;
 pub mod reference;
 mod request;
 mod search;
+mod shape;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -30,15 +32,18 @@ mod world;
 
 pub use candidates::{Candidates, Wanted, candidates};
 pub use compile::CompiledPolicy;
-pub use decide::decide;
+pub use decide::{decide, decide_ref};
 pub use decision::{Decision, DecisionError, Determining, Filter, Layer, Note, Outcome, Reason};
+pub use decision_ref::{DecisionRef, DeterminingRef};
 pub use explain::{
     Explanation, FirstFailure, ResourceTrace, StatementResult, StatementTrace, explain,
 };
 pub use input::{
     AccountInput, AppInput, Attachment, PolicyBody, PolicyInput, PrincipalInput, PrincipalKind, Via,
 };
-pub use request::{DERIVED_KEYS, Request, RequestFault, RequestParts, Resource};
+pub use request::{
+    Checked, DERIVED_KEYS, Query, Request, RequestFault, RequestParts, Resource, ResourceQuery,
+};
 pub use search::{
     Page, SEARCH_CANDIDATES_MAX, SearchFault, list_actions, list_named, list_principals,
     list_resources,

@@ -137,8 +137,7 @@ pub fn list_principals(
     limit: usize,
 ) -> Page<u64> {
     let mut asked = request.clone();
-    let is_role =
-        |uin: u64| snapshot.principal(uin).is_some_and(|it| it.kind == PrincipalKind::Role);
+    let is_role = |uin: u64| snapshot.principal_kind(uin) == Some(PrincipalKind::Role);
     page(snapshot.uins_after(after), limit, |uin| {
         asked.set_principal(*uin);
         !is_role(*uin) && is_allowed(&decide(snapshot, &asked, &mut NoTrace))

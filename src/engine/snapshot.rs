@@ -4,8 +4,10 @@
 //! work and never shows in a decision. Nothing is changed after it is built, so readers share it
 //! without locks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::compile::CompiledPolicy;
 use super::index::PolicySet;
@@ -16,28 +18,31 @@ use super::world::World;
 use crate::lang::condition::ContextValue;
 use crate::lang::variable::Owner;
 
-/// What principals with the same attachments have in common.
+/// What principals of the same kind with the same policies have in common.
 #[derive(Debug)]
-pub(super) struct Grants {
-    attachments: Vec<Attachment>,
+pub(super) struct Profile {
+    pub(super) kind: PrincipalKind,
     pub(super) set: Arc<PolicySet>,
+    /// Set when a boundary is; an empty set is a boundary that is gone (rule D-09).
+    pub(super) boundary: Option<Arc<PolicySet>>,
+    /// Sorted, each once.
+    attachments: Box<[Attachment]>,
 }
 
-impl Grants {
+impl Profile {
     /// The ways in which a policy came here, sorted.
     pub(super) fn ways(&self, policy_id: u64) -> impl Iterator<Item = &Via> {
         self.attachments.iter().filter(move |it| it.policy_id == policy_id).map(|it| &it.via)
     }
 }
 
-/// One uin, as compiled. Small: an account may hold a million of them.
-#[derive(Debug)]
-pub(super) struct Principal {
-    pub(super) uin: u64,
-    pub(super) kind: PrincipalKind,
-    pub(super) grants: Arc<Grants>,
-    /// Set when a boundary is; an empty set is a boundary that is gone (rule D-09).
-    pub(super) boundary: Option<Arc<PolicySet>>,
+/// Everybody: a uin and the place of its profile. An account may hold a million of them, and a
+/// decision looks up one, so there is nothing else in it.
+#[derive(Debug, PartialEq, Eq, Default)]
+struct Principals {
+    profile_of_uin: HashMap<u64, u32>,
+    /// Ascending.
+    uins: Box<[u64]>,
 }
 
 /// One registered app, as compiled.
@@ -54,13 +59,13 @@ pub struct AccountSnapshot {
     world: Arc<World>,
     owner: Owner,
     revision: u64,
-    policies: BTreeMap<u64, Arc<CompiledPolicy>>,
-    sets: BTreeMap<Vec<u64>, Arc<PolicySet>>,
-    /// Ascending by uin.
-    principals: Vec<Principal>,
-    place_of_uin: HashMap<u64, u32>,
+    policies: HashMap<u64, Arc<CompiledPolicy>>,
+    /// By the ids of their policies.
+    sets: HashMap<Box<[u64]>, Arc<PolicySet>>,
+    profiles: Box<[Profile]>,
+    principals: Arc<Principals>,
     /// Ascending by id.
-    apps: Vec<App>,
+    apps: Box<[App]>,
 }
 
 impl AccountSnapshot {
@@ -71,40 +76,38 @@ impl AccountSnapshot {
         let AccountInput { owner, revision, principals, policies, apps } = input;
         // Compiled forms hold catalog numbers, so another catalog makes them worthless.
         let previous = previous.filter(|it| Arc::ptr_eq(it.world.catalog(), world.catalog()));
-        let reuse = |input: PolicyInput| {
+        let compiled = |input: PolicyInput| {
             let old = previous.and_then(|it| it.policies.get(&input.id)).filter(|old| {
                 let (old, new) = (old.input(), &input);
                 old.version == new.version && old.name == new.name && same(&old.body, &new.body)
             });
-            let policy = old.cloned();
-            (
-                input.id,
-                policy.unwrap_or_else(|| Arc::new(CompiledPolicy::new(input, world.catalog()))),
-            )
+            let id = input.id;
+            let new = || Arc::new(CompiledPolicy::new(input, world.catalog()));
+            (id, old.cloned().unwrap_or_else(new))
         };
-        let policies = policies.into_iter().map(reuse).collect();
-        let mut builder =
-            Builder { world, previous, policies, sets: BTreeMap::new(), grants: HashMap::new() };
-        let by_uin: BTreeMap<u64, PrincipalInput> =
-            principals.into_iter().map(|it| (it.uin, it)).collect();
-        let principals: Vec<Principal> =
-            by_uin.into_values().map(|input| builder.principal(input)).collect();
-        let place_of_uin = principals
-            .iter()
-            .enumerate()
-            .filter_map(|(place, it)| Some((it.uin, u32::try_from(place).ok()?)))
-            .collect();
+        let policies = policies.into_iter().map(compiled).collect();
+        let mut builder = Builder {
+            world,
+            previous,
+            policies,
+            sets: HashMap::default(),
+            profiles: Vec::new(),
+            known: HashMap::default(),
+        };
+        let principals = builder.principals(principals);
+        let shared = previous.map(|it| &it.principals).filter(|it| ***it == principals);
+        let principals = shared.cloned().unwrap_or_else(|| Arc::new(principals));
         let apps: BTreeMap<u64, App> =
             apps.into_iter().map(|app| (app.sdkappid, App::new(app))).collect();
-        let Builder { policies, sets, .. } = builder;
+        let Builder { policies, sets, profiles, .. } = builder;
         Self {
             world: Arc::clone(world),
             owner,
             revision,
             policies,
             sets,
+            profiles: profiles.into(),
             principals,
-            place_of_uin,
             apps: apps.into_values().collect(),
         }
     }
@@ -129,10 +132,12 @@ impl AccountSnapshot {
 
     /// The account's own policies, ascending by id; shared ones stand in the [`World`].
     pub fn policies(&self) -> impl Iterator<Item = &PolicyInput> {
-        self.policies.values().map(|policy| policy.input())
+        let mut policies: Vec<&PolicyInput> = self.policies.values().map(|it| it.input()).collect();
+        policies.sort_unstable_by_key(|policy| policy.id);
+        policies.into_iter()
     }
 
-    /// The account's own policies, compiled.
+    /// The account's own policies, compiled, in any order.
     pub(super) fn compiled(&self) -> impl Iterator<Item = &CompiledPolicy> {
         self.policies.values().map(AsRef::as_ref)
     }
@@ -145,13 +150,13 @@ impl AccountSnapshot {
     /// How many uins the account has.
     #[must_use]
     pub fn principal_count(&self) -> usize {
-        self.principals.len()
+        self.principals.uins.len()
     }
 
     /// The kind of this uin; none when the account does not have it.
     #[must_use]
     pub fn principal_kind(&self, uin: u64) -> Option<PrincipalKind> {
-        self.principal(uin).map(|it| it.kind)
+        self.profile(uin).map(|it| it.kind)
     }
 
     /// The ids of the registered apps, ascending.
@@ -159,15 +164,24 @@ impl AccountSnapshot {
         self.apps.iter().map(|app| app.sdkappid)
     }
 
-    /// The uins after `after`, ascending.
-    pub(super) fn uins_after(&self, after: Option<u64>) -> impl Iterator<Item = u64> {
-        let start = self.principals.partition_point(|it| after.is_some_and(|uin| it.uin <= uin));
-        self.principals.iter().skip(start).map(|it| it.uin)
+    /// Whether the app is registered in the account.
+    #[must_use]
+    pub fn has_app(&self, sdkappid: u64) -> bool {
+        self.app(sdkappid).is_some()
     }
 
-    pub(super) fn principal(&self, uin: u64) -> Option<&Principal> {
-        let place = self.place_of_uin.get(&uin)?;
-        self.principals.get(usize::try_from(*place).ok()?)
+    /// The uins after `after`, ascending.
+    pub(super) fn uins_after(&self, after: Option<u64>) -> impl Iterator<Item = u64> {
+        let uins = &self.principals.uins;
+        let start = uins.partition_point(|uin| after.is_some_and(|after| *uin <= after));
+        uins.iter().skip(start).copied()
+    }
+
+    /// What decides for this uin; none when the account does not have it.
+    #[inline]
+    pub(super) fn profile(&self, uin: u64) -> Option<&Profile> {
+        let place = self.principals.profile_of_uin.get(&uin)?;
+        self.profiles.get(*place as usize)
     }
 
     pub(super) fn app(&self, sdkappid: u64) -> Option<&App> {
@@ -195,32 +209,48 @@ fn same(old: &PolicyBody, new: &PolicyBody) -> bool {
     }
 }
 
+/// Kind, attachments and boundary: principals that agree in them share a profile.
+type ProfileKey = (PrincipalKind, Box<[Attachment]>, Option<u64>);
+
 /// The sharing that goes on while one snapshot is built.
 struct Builder<'a> {
     world: &'a World,
     previous: Option<&'a AccountSnapshot>,
-    policies: BTreeMap<u64, Arc<CompiledPolicy>>,
-    sets: BTreeMap<Vec<u64>, Arc<PolicySet>>,
-    grants: HashMap<Vec<Attachment>, Arc<Grants>>,
+    policies: HashMap<u64, Arc<CompiledPolicy>>,
+    sets: HashMap<Box<[u64]>, Arc<PolicySet>>,
+    profiles: Vec<Profile>,
+    known: HashMap<ProfileKey, u32>,
 }
 
 impl Builder<'_> {
-    fn principal(&mut self, input: PrincipalInput) -> Principal {
-        let PrincipalInput { uin, kind, attachments, boundary } = input;
-        let boundary = boundary.map(|id| self.set([id]));
-        Principal { uin, kind, grants: self.grants(attachments), boundary }
+    fn principals(&mut self, inputs: Vec<PrincipalInput>) -> Principals {
+        let mut profile_of_uin = HashMap::default();
+        profile_of_uin.reserve(inputs.len());
+        for input in inputs {
+            let uin = input.uin;
+            profile_of_uin.insert(uin, self.profile(input));
+        }
+        let mut uins: Box<[u64]> = profile_of_uin.keys().copied().collect();
+        uins.sort_unstable();
+        Principals { profile_of_uin, uins }
     }
 
-    fn grants(&mut self, mut attachments: Vec<Attachment>) -> Arc<Grants> {
+    /// The place of the principal's profile.
+    fn profile(&mut self, input: PrincipalInput) -> u32 {
+        let PrincipalInput { uin: _, kind, mut attachments, boundary } = input;
         attachments.sort_unstable();
         attachments.dedup();
-        if let Some(grants) = self.grants.get(&attachments) {
-            return Arc::clone(grants);
+        let key = (kind, attachments.into_boxed_slice(), boundary);
+        if let Some(place) = self.known.get(&key) {
+            return *place;
         }
-        let set = self.set(attachments.iter().map(|it| it.policy_id));
-        let grants = Arc::new(Grants { attachments: attachments.clone(), set });
-        self.grants.insert(attachments, Arc::clone(&grants));
-        grants
+        let set = self.set(key.1.iter().map(|it| it.policy_id));
+        let boundary = boundary.map(|id| self.set([id]));
+        // Beyond 2^32 profiles memory has long ended.
+        let place = u32::try_from(self.profiles.len()).unwrap_or(u32::MAX);
+        self.profiles.push(Profile { kind, set, boundary, attachments: key.1.clone() });
+        self.known.insert(key, place);
+        place
     }
 
     /// The set of these policies, given in ascending order; ids that are nobody's mean nothing.
@@ -229,7 +259,7 @@ impl Builder<'_> {
         let mut policies: Vec<Arc<CompiledPolicy>> =
             ids.into_iter().filter_map(|id| found(id).cloned()).collect();
         policies.dedup_by_key(|policy| policy.input().id);
-        let key: Vec<u64> = policies.iter().map(|policy| policy.input().id).collect();
+        let key: Box<[u64]> = policies.iter().map(|policy| policy.input().id).collect();
         if let Some(set) = self.sets.get(&key) {
             return Arc::clone(set);
         }

@@ -115,7 +115,7 @@ pub fn trusts(policy: &CompiledPolicy, catalog: &Catalog, request: &TrustRequest
     let (mut allows, mut denies, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (place, (statement, compiled)) in policy.statements().enumerate() {
         if !statement.principals().iter().any(|it| names(it, caller))
-            || !compiled.matches_action(statement, action, action_id)
+            || !compiled.matches_action(statement, action.by_ref(), action_id)
         {
             continue;
         }

@@ -12,6 +12,13 @@ pub struct ActionName {
     name: Box<str>,
 }
 
+/// One action of one service, in a text that somebody else holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionRef<'a> {
+    service: &'a str,
+    name: &'a str,
+}
+
 /// Why a text is no action name or pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionFault {
@@ -43,20 +50,69 @@ pub enum ActionFault {
     Star,
 }
 
+impl<'a> ActionRef<'a> {
+    /// Reads `service:Name` or `name/service:Name`; allocates nothing.
+    ///
+    /// # Errors
+    /// What is wrong with the text; a star is refused.
+    pub fn parse(text: &'a str) -> Result<Self, ActionFault> {
+        let named = text.strip_prefix("name/").unwrap_or(text);
+        let colon = named.bytes().position(|byte| byte == b':');
+        let (service, rest) = colon.and_then(|at| named.split_at_checked(at)).unwrap_or_default();
+        let name = rest.get(1..).unwrap_or_default();
+        let is_name = |byte: u8| byte != b'*' && is_name_char(char::from(byte));
+        if text.len() <= ACTION_BYTES_MAX
+            && is_service(service)
+            && !name.is_empty()
+            && name.bytes().all(is_name)
+        {
+            return Ok(Self { service, name });
+        }
+        Err(fault_of(text))
+    }
+
+    /// The service's abbreviation.
+    #[must_use]
+    pub fn service(self) -> &'a str {
+        self.service
+    }
+
+    /// The action's name within its service.
+    #[must_use]
+    pub fn name(self) -> &'a str {
+        self.name
+    }
+}
+
+impl fmt::Display for ActionRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.service, self.name)
+    }
+}
+
+/// What is wrong with a text that is no action name.
+fn fault_of(text: &str) -> ActionFault {
+    match ActionPattern::parse(text).map(|pattern| pattern.form) {
+        Err(fault) => fault,
+        Ok(ActionForm::Any | ActionForm::Named { .. }) => ActionFault::Star,
+        Ok(ActionForm::Set(_)) => ActionFault::UnknownPrefix("permid".to_owned()),
+    }
+}
+
 impl ActionName {
     /// Reads `service:Name` or `name/service:Name`.
     ///
     /// # Errors
-    /// What is wrong with the text; a star is refused.
+    /// As [`ActionRef::parse`].
     pub fn parse(text: &str) -> Result<Self, ActionFault> {
-        match ActionPattern::parse(text)?.form {
-            ActionForm::Named { service: Some(service), name } => match name.as_literal() {
-                Some(name) => Ok(Self { service, name: name.into() }),
-                None => Err(ActionFault::Star),
-            },
-            ActionForm::Any | ActionForm::Named { service: None, .. } => Err(ActionFault::Star),
-            ActionForm::Set(_) => Err(ActionFault::UnknownPrefix("permid".to_owned())),
-        }
+        let ActionRef { service, name } = ActionRef::parse(text)?;
+        Ok(Self { service: service.into(), name: name.into() })
+    }
+
+    /// The name, borrowed.
+    #[must_use]
+    pub fn by_ref(&self) -> ActionRef<'_> {
+        ActionRef { service: &self.service, name: &self.name }
     }
 
     /// The service's abbreviation.
@@ -193,12 +249,12 @@ fn parse_form(text: &str) -> Result<ActionForm, ActionFault> {
 #[must_use]
 pub fn is_service(text: &str) -> bool {
     !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
 }
 
 /// Letters, digits and `_-.` of names, and the one wildcard (rule A-04).
 fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '*')
+    matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' | '.' | '*')
 }
 
 #[cfg(test)]

@@ -48,6 +48,12 @@ impl Glob {
         matches!(&*self.pieces, [first, last] if first.is_empty() && last.is_empty())
     }
 
+    /// Whether the pattern is a text and one star after it.
+    #[must_use]
+    pub fn is_prefix(&self) -> bool {
+        matches!(&*self.pieces, [_, last] if last.is_empty())
+    }
+
     /// The text before the first star: what every matching text begins with.
     #[must_use]
     pub fn prefix(&self) -> &str {
@@ -169,11 +175,96 @@ impl Pattern {
         }
     }
 
-    /// Whether the pattern matches the whole text.
+    /// Whether the pattern matches the whole text. Allocates only for a variable between two stars.
     #[must_use]
     pub fn matches(&self, text: &str, variables: &Variables) -> bool {
-        self.resolve(variables).matches(text)
+        match &self.form {
+            Form::Fixed(glob) => glob.matches(text),
+            Form::Variable(pieces) => match_pieces(pieces, text, variables)
+                .unwrap_or_else(|| self.resolve(variables).matches(text)),
+        }
     }
+
+    /// The text that every matching text begins with, whatever the variables' values.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        match &self.form {
+            Form::Fixed(glob) => glob.prefix(),
+            Form::Variable(pieces) => match pieces.first().and_then(|piece| piece.first()) {
+                Some(Part::Text(text)) => text,
+                Some(Part::Variable(_)) | None => "",
+            },
+        }
+    }
+}
+
+/// Matches without putting the variables' values in; none when that cannot be done.
+fn match_pieces(pieces: &[Box<[Part]>], text: &str, variables: &Variables) -> Option<bool> {
+    let (first, rest) = pieces.split_first()?;
+    let Some(text) = strip_start(text, first, variables) else { return Some(false) };
+    let Some((last, middle)) = rest.split_last() else { return Some(text.is_empty()) };
+    let Some(mut text) = strip_end(text, last, variables) else { return Some(false) };
+    for piece in middle {
+        for part in piece {
+            let Part::Text(literal) = part else { return None };
+            let Some((_, after)) = text.split_once(&**literal) else { return Some(false) };
+            text = after;
+        }
+    }
+    Some(true)
+}
+
+/// A number's decimal digits, on the stack.
+struct Digits {
+    bytes: [u8; Self::MAX],
+    start: usize,
+}
+
+impl Digits {
+    /// The digits of `u64::MAX`.
+    const MAX: usize = 20;
+
+    fn new(mut value: u64) -> Self {
+        let mut digits = Self { bytes: [b'0'; Self::MAX], start: Self::MAX };
+        for (at, place) in digits.bytes.iter_mut().enumerate().rev() {
+            *place = b'0' + u8::try_from(value % 10).unwrap_or_default();
+            digits.start = at;
+            value /= 10;
+            if value == 0 {
+                break;
+            }
+        }
+        digits
+    }
+
+    fn text(&self) -> &str {
+        let digits = self.bytes.get(self.start..).unwrap_or_default();
+        std::str::from_utf8(digits).unwrap_or_default()
+    }
+}
+
+fn strip_start<'t>(mut text: &'t str, piece: &[Part], variables: &Variables) -> Option<&'t str> {
+    for part in piece {
+        text = match part {
+            Part::Text(literal) => text.strip_prefix(&**literal)?,
+            Part::Variable(variable) => {
+                text.strip_prefix(Digits::new(variables.value(*variable)).text())?
+            }
+        };
+    }
+    Some(text)
+}
+
+fn strip_end<'t>(mut text: &'t str, piece: &[Part], variables: &Variables) -> Option<&'t str> {
+    for part in piece.iter().rev() {
+        text = match part {
+            Part::Text(literal) => text.strip_suffix(&**literal)?,
+            Part::Variable(variable) => {
+                text.strip_suffix(Digits::new(variables.value(*variable)).text())?
+            }
+        };
+    }
+    Some(text)
 }
 
 /// A text that may hold variables but no wildcard: `*` is a plain character.
@@ -298,6 +389,49 @@ mod tests {
         assert!(!pattern.matches("q/1000/x", &VARIABLES));
         let owners = Pattern::parse("${owner_uin}-${app_id}").unwrap();
         assert!(owners.matches("12345678-1250000001", &VARIABLES));
+    }
+
+    #[test]
+    fn pattern_matches_as_if_the_variables_were_put_in() {
+        // rules V-01, V-03
+        let patterns = [
+            "${uin}",
+            "${uin}*",
+            "*${uin}",
+            "a*${uin}",
+            "a*b*${uin}",
+            "${uin}*${uin}",
+            "*${uin}*",
+            "a${uin}b*c*d${app_id}",
+            "*a*${uin}*b",
+            "${uin}${uin}",
+        ];
+        let texts = [
+            "",
+            "100",
+            "1001",
+            "0100",
+            "a100",
+            "ab100",
+            "a",
+            "100100",
+            "1000",
+            "x100y",
+            "a100bcd1250000001",
+            "a100b-c-d1250000001",
+            "zaz100b",
+            "a1000bcd1250000001",
+        ];
+        for pattern in patterns {
+            let pattern = Pattern::parse(pattern).unwrap();
+            for text in texts {
+                let filled = pattern.resolve(&VARIABLES).matches(text);
+                assert_eq!(pattern.matches(text, &VARIABLES), filled, "{pattern:?} on {text}");
+            }
+        }
+        for value in [0, 7, 10, 12_345, u64::MAX] {
+            assert_eq!(Digits::new(value).text(), value.to_string());
+        }
     }
 
     #[test]

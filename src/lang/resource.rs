@@ -32,14 +32,24 @@ impl Account {
     }
 }
 
-/// A resource as a request names it. Stars in it are plain characters (rule R-10).
+/// A resource as a request names it, in a text that somebody else holds. Stars in it are plain
+/// characters (rule R-10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResourceRef<'a> {
+    text: &'a str,
+    service: &'a str,
+    region: &'a str,
+    account: Account,
+    resource: &'a str,
+}
+
+/// A resource as a request names it, with its text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceName {
     text: Box<str>,
-    service: Box<str>,
-    region: Box<str>,
     account: Account,
-    resource: Box<str>,
+    /// Where service, region and account end in the text, in bytes.
+    ends: [u16; 3],
 }
 
 /// Why a text is no resource name or pattern.
@@ -79,6 +89,10 @@ pub enum ResourceFault {
     Variable(#[from] VariableFault),
 }
 
+/// Where the service stands in a name: after `qcs::`.
+const SERVICE_START: usize = 5;
+
+#[derive(Clone, Copy)]
 struct Segments<'a> {
     service: &'a str,
     region: &'a str,
@@ -90,27 +104,47 @@ fn split(text: &str) -> Result<Segments<'_>, ResourceFault> {
     if text.len() > RESOURCE_BYTES_MAX {
         return Err(ResourceFault::TooLong { limit: RESOURCE_BYTES_MAX, actual: text.len() });
     }
-    let segments: Vec<&str> = text.splitn(6, ':').collect();
-    if let Some(first) = segments.first().filter(|first| **first != "qcs") {
-        return Err(ResourceFault::NotQcs((*first).to_owned()));
-    }
-    let [_, project, service, region, account, resource] = *segments else {
-        return Err(ResourceFault::Segments(segments.len()));
+    let Some(mut rest) = text.strip_prefix("qcs:") else { return Err(not_six(text)) };
+    let mut next = || {
+        let at = rest.bytes().position(|byte| byte == b':')?;
+        let (segment, colon) = rest.split_at_checked(at)?;
+        rest = colon.get(1..)?;
+        Some(segment)
     };
+    let (Some(project), Some(service), Some(region), Some(account)) =
+        (next(), next(), next(), next())
+    else {
+        return Err(not_six(text));
+    };
+    let resource = rest;
     // rule R-04
     if !project.is_empty() {
         return Err(ResourceFault::Project(project.to_owned()));
     }
     // rule R-12
-    if resource.is_empty() || resource.chars().any(char::is_control) {
+    let is_plain = resource.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if resource.is_empty() || (!is_plain && resource.chars().any(char::is_control)) {
         return Err(ResourceFault::Content);
     }
     Ok(Segments { service, region, account, resource })
 }
 
+/// What is wrong with a text that has not six segments, the first of which is `qcs`.
+fn not_six(text: &str) -> ResourceFault {
+    match text.split(':').next() {
+        Some(first) if first != "qcs" => ResourceFault::NotQcs(first.to_owned()),
+        _ => ResourceFault::Segments(text.split(':').count()),
+    }
+}
+
 fn number(text: &str) -> Option<u64> {
-    let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-    if canonical { text.parse().ok() } else { None }
+    if text.is_empty() || text.starts_with('0') {
+        return None;
+    }
+    text.bytes().try_fold(0_u64, |value, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
 }
 
 fn is_region(text: &str) -> bool {
@@ -118,21 +152,25 @@ fn is_region(text: &str) -> bool {
 }
 
 fn parse_account(text: &str) -> Option<Account> {
-    match text.split_once('/') {
-        None if text.is_empty() => Some(Account::Empty),
-        Some(("uin", "")) => Some(Account::Empty),
-        Some(("uin", digits)) => number(digits).map(Account::Uin),
-        Some(("uid", digits)) => number(digits).map(Account::AppId),
-        _ => None,
+    if let Some(digits) = text.strip_prefix("uin/") {
+        return if digits.is_empty() {
+            Some(Account::Empty)
+        } else {
+            number(digits).map(Account::Uin)
+        };
+    }
+    match text.strip_prefix("uid/") {
+        Some(digits) => number(digits).map(Account::AppId),
+        None => text.is_empty().then_some(Account::Empty),
     }
 }
 
-impl ResourceName {
-    /// Reads a six-segment name.
+impl<'a> ResourceRef<'a> {
+    /// Reads a six-segment name; allocates nothing.
     ///
     /// # Errors
     /// What is wrong with the text; the bare `*` is no resource name.
-    pub fn parse(text: &str) -> Result<Self, ResourceFault> {
+    pub fn parse(text: &'a str) -> Result<Self, ResourceFault> {
         let Segments { service, region, account, resource } = split(text)?;
         if !service.is_empty() && !is_service(service) {
             return Err(ResourceFault::Service(service.to_owned()));
@@ -142,13 +180,82 @@ impl ResourceName {
         }
         let owner =
             parse_account(account).ok_or_else(|| ResourceFault::Account(account.to_owned()))?;
-        Ok(Self {
-            text: text.into(),
-            service: service.into(),
-            region: region.into(),
-            account: owner,
-            resource: resource.into(),
-        })
+        Ok(Self { text, service, region, account: owner, resource })
+    }
+
+    /// The name as it was given.
+    #[must_use]
+    pub fn text(self) -> &'a str {
+        self.text
+    }
+
+    /// The service segment, perhaps empty.
+    #[must_use]
+    pub fn service(self) -> &'a str {
+        self.service
+    }
+
+    /// The region segment, perhaps empty.
+    #[must_use]
+    pub fn region(self) -> &'a str {
+        self.region
+    }
+
+    /// The account segment.
+    #[must_use]
+    pub fn account(self) -> Account {
+        self.account
+    }
+
+    /// The last segment, e.g. `sdkappid/1400000001`.
+    #[must_use]
+    pub fn resource(self) -> &'a str {
+        self.resource
+    }
+
+    /// The id of the app this names, when its last segment is `sdkappid/<number>`.
+    #[must_use]
+    pub fn sdkappid(self) -> Option<u64> {
+        sdkappid(self.resource)
+    }
+}
+
+/// The id in a last segment that is `sdkappid/<number>`.
+#[must_use]
+pub fn sdkappid(segment: &str) -> Option<u64> {
+    segment.strip_prefix("sdkappid/").and_then(number)
+}
+
+impl ResourceName {
+    /// Reads a six-segment name.
+    ///
+    /// # Errors
+    /// As [`ResourceRef::parse`].
+    pub fn parse(text: &str) -> Result<Self, ResourceFault> {
+        let name = ResourceRef::parse(text)?;
+        let resource_start = text.len() - name.resource.len();
+        let service_end = SERVICE_START + name.service.len();
+        let region_end = service_end + 1 + name.region.len();
+        let end = |at: usize| u16::try_from(at).ok();
+        let (Some(service), Some(region), Some(account)) =
+            (end(service_end), end(region_end), end(resource_start.saturating_sub(1)))
+        else {
+            // Excluded by the limit, which is far below; said so all the same.
+            return Err(ResourceFault::TooLong { limit: RESOURCE_BYTES_MAX, actual: text.len() });
+        };
+        Ok(Self { text: text.into(), account: name.account, ends: [service, region, account] })
+    }
+
+    /// The name, borrowed.
+    #[must_use]
+    pub fn by_ref(&self) -> ResourceRef<'_> {
+        ResourceRef {
+            text: &self.text,
+            service: self.service(),
+            region: self.region(),
+            account: self.account,
+            resource: self.resource(),
+        }
     }
 
     /// The name as it was given.
@@ -160,13 +267,15 @@ impl ResourceName {
     /// The service segment, perhaps empty.
     #[must_use]
     pub fn service(&self) -> &str {
-        &self.service
+        let [end, _, _] = self.ends;
+        self.text.get(SERVICE_START..usize::from(end)).unwrap_or_default()
     }
 
     /// The region segment, perhaps empty.
     #[must_use]
     pub fn region(&self) -> &str {
-        &self.region
+        let [before, end, _] = self.ends;
+        self.text.get(usize::from(before) + 1..usize::from(end)).unwrap_or_default()
     }
 
     /// The account segment.
@@ -178,13 +287,14 @@ impl ResourceName {
     /// The last segment, e.g. `sdkappid/1400000001`.
     #[must_use]
     pub fn resource(&self) -> &str {
-        &self.resource
+        let [_, _, before] = self.ends;
+        self.text.get(usize::from(before) + 1..).unwrap_or_default()
     }
 
     /// The id of the app this names, when its last segment is `sdkappid/<number>`.
     #[must_use]
     pub fn sdkappid(&self) -> Option<u64> {
-        self.resource.strip_prefix("sdkappid/").and_then(number)
+        sdkappid(self.resource())
     }
 }
 
@@ -201,6 +311,21 @@ pub enum AccountPattern {
     One(Account),
     /// `*` or `uin/*`: whoever owns it.
     Any,
+}
+
+impl AccountPattern {
+    /// Whether it matches a request's account segment, as seen from `home` (rules ).
+    #[must_use]
+    pub fn matches(self, account: Account, home: &Owner) -> bool {
+        match self {
+            Self::Any => true,
+            Self::One(one) => match (one.owner_uin(home), account.owner_uin(home)) {
+                (Some(policy), Some(request)) => policy == request,
+                (None, None) => one == account,
+                _ => false,
+            },
+        }
+    }
 }
 
 /// The six segments of a statement's resource.
@@ -280,11 +405,11 @@ impl ResourcePattern {
     /// Whether it matches the resource. `variables.owner` is the account in which the policy and
     /// the caller live.
     #[must_use]
-    pub fn matches(&self, name: &ResourceName, variables: &Variables) -> bool {
+    pub fn matches(&self, name: ResourceRef<'_>, variables: &Variables) -> bool {
         let Some(segments) = &self.segments else { return true };
         segments.service.matches(name.service())
             && segments.region.matches(name.region())
-            && account_matches(segments.account, name.account(), &variables.owner)
+            && segments.account.matches(name.account(), &variables.owner)
             // rule R-09: the whole segment, no prefix of it
             && segments.resource.matches(name.resource(), variables)
     }
@@ -306,17 +431,6 @@ impl ResourcePattern {
             && own.region.covers(&others.region)
             && (own.account == AccountPattern::Any || own.account == others.account)
             && resource
-    }
-}
-
-fn account_matches(pattern: AccountPattern, account: Account, home: &Owner) -> bool {
-    match pattern {
-        AccountPattern::Any => true,
-        AccountPattern::One(one) => match (one.owner_uin(home), account.owner_uin(home)) {
-            (Some(policy), Some(request)) => policy == request,
-            (None, None) => one == account,
-            _ => false,
-        },
     }
 }
 
@@ -352,7 +466,8 @@ mod tests {
         for (pattern, name, expected) in table {
             let parsed = ResourcePattern::parse(pattern).unwrap();
             let name = ResourceName::parse(name).unwrap();
-            assert_eq!(parsed.matches(&name, &VARIABLES), expected, "{pattern} on {name}");
+            assert_eq!(Ok(name.by_ref()), ResourceRef::parse(name.text()));
+            assert_eq!(parsed.matches(name.by_ref(), &VARIABLES), expected, "{pattern} on {name}");
         }
     }
 

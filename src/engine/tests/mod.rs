@@ -4,6 +4,7 @@
 
 mod decisions;
 mod explanations;
+mod index;
 mod lists;
 mod requests;
 mod snapshots;

@@ -205,7 +205,7 @@ impl Embedded {
             Resource::Star | Resource::Nothing => None,
         };
         if let Some(sdkappid) = app
-            && !held.snapshot.sdkappids().any(|own| own == sdkappid)
+            && !held.snapshot.has_app(sdkappid)
         {
             return Err(AskError::NotRegistered { sdkappid, owner_uin });
         }
