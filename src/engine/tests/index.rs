@@ -98,7 +98,7 @@ fn every_action_of_a_crowded_place_has_its_own_list() {
     let one = |place: usize| {
         let (first, second) = (&names[place % names.len()], &names[(place * 7) % names.len()]);
         let effect = if place % 6 == 5 { "deny" } else { "allow" };
-        let resource = if place % 4 == 0 { "qcs::im:::sdkappid/*" } else { APP1 };
+        let resource = if place.is_multiple_of(4) { "qcs::im:::sdkappid/*" } else { APP1 };
         let statement = format!(
             r#"{{"effect":"{effect}","action":["{first}","{second}"],"resource":"{resource}"}}"#
         );
