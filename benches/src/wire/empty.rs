@@ -1,0 +1,100 @@
+//! A server with the same messages whose handler does nothing: it reads the request and answers
+//! with a copy of an answer made beforehand.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use camgate::service::proto;
+use camgate::service::proto::authorization_service_server::{
+    AuthorizationService, AuthorizationServiceServer,
+};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::server::Answers;
+
+struct Empty(Answers);
+
+/// Serves on a free port.
+pub async fn start(answers: Answers) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let serving = tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .add_service(AuthorizationServiceServer::new(Empty(answers)))
+        .serve_with_incoming(TcpListenerStream::new(listener));
+    tokio::spawn(serving);
+    address
+}
+
+fn unimplemented<T>() -> Result<T, Status> {
+    Err(Status::unimplemented("the empty handler"))
+}
+
+#[tonic::async_trait]
+impl AuthorizationService for Empty {
+    async fn check(
+        &self,
+        _: Request<proto::CheckRequest>,
+    ) -> Result<Response<proto::CheckResponse>, Status> {
+        Ok(Response::new(self.0.check.clone()))
+    }
+
+    async fn batch_check(
+        &self,
+        _: Request<proto::BatchCheckRequest>,
+    ) -> Result<Response<proto::BatchCheckResponse>, Status> {
+        Ok(Response::new(self.0.batch.clone()))
+    }
+
+    type StreamCheckStream =
+        Pin<Box<dyn Stream<Item = Result<proto::BatchCheckEntry, Status>> + Send>>;
+
+    async fn stream_check(
+        &self,
+        request: Request<Streaming<proto::CheckRequest>>,
+    ) -> Result<Response<Self::StreamCheckStream>, Status> {
+        let decision = self.0.check.decision.clone().expect("a decision");
+        let result = Some(proto::batch_check_entry::Result::Decision(decision));
+        let answer = proto::BatchCheckEntry { result };
+        let answers = request.into_inner().map(move |asked| asked.map(|_| answer.clone()));
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn explain(
+        &self,
+        _: Request<proto::ExplainRequest>,
+    ) -> Result<Response<proto::ExplainResponse>, Status> {
+        unimplemented()
+    }
+
+    async fn simulate(
+        &self,
+        _: Request<proto::SimulateRequest>,
+    ) -> Result<Response<proto::SimulateResponse>, Status> {
+        unimplemented()
+    }
+
+    async fn list_resources(
+        &self,
+        _: Request<proto::ListResourcesRequest>,
+    ) -> Result<Response<proto::ListResourcesResponse>, Status> {
+        unimplemented()
+    }
+
+    async fn list_actions(
+        &self,
+        _: Request<proto::ListActionsRequest>,
+    ) -> Result<Response<proto::ListActionsResponse>, Status> {
+        unimplemented()
+    }
+
+    async fn list_principals(
+        &self,
+        _: Request<proto::ListPrincipalsRequest>,
+    ) -> Result<Response<proto::ListPrincipalsResponse>, Status> {
+        unimplemented()
+    }
+}
