@@ -4,10 +4,10 @@ use std::hint::black_box;
 
 use camgate::catalog::Catalog;
 use camgate::engine::{
-    AccountSnapshot, NoTrace, Outcome, Query, Request, RequestParts, Resource, ResourceQuery,
+    AccountSnapshot, ActionQuery, NoTrace, Outcome, Query, Request, RequestParts, Resource, ResourceQuery,
     decide, decide_ref, reference,
 };
-use camgate::lang::action::{ActionName, ActionRef};
+use camgate::lang::action::ActionName;
 use camgate::lang::condition::Context;
 use foldhash::HashMap;
 use jiff::Timestamp;
@@ -32,9 +32,10 @@ const PEER_QUESTIONS: usize = 200;
 /// From text to the whole decision, of which everything is looked at.
 #[inline(never)]
 pub fn ours(snapshot: &AccountSnapshot, context: &Context, now: Timestamp, asked: &Question) -> u64 {
+    let catalog = snapshot.world().catalog();
     let query = Query {
         principal: asked.uin.parse().expect("a uin"),
-        action: ActionRef::parse(&asked.action).expect("an action"),
+        action: ActionQuery::parse(&asked.action, catalog).expect("an action"),
         resource: ResourceQuery::parse(&asked.resource).expect("a resource"),
         context,
         now,
@@ -43,7 +44,7 @@ pub fn ours(snapshot: &AccountSnapshot, context: &Context, now: Timestamp, asked
         granted_by_owner: false,
         accepts_filter: false,
     };
-    let checked = query.check(snapshot.world().catalog()).expect("a request");
+    let checked = query.check(catalog).expect("a request");
     let decision = decide_ref(snapshot, checked);
     let mut sum = u64::from(decision.outcome() == Outcome::Allow);
     for it in decision.determining() {

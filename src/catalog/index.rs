@@ -11,7 +11,8 @@ use smallvec::SmallVec;
 use super::error::CatalogError;
 use super::service::{Action, ActionId, Service};
 use super::{keys, limits, load, suggest};
-use crate::lang::vocabulary::{ActionFacts, Vocabulary};
+use crate::lang::action::{ActionRef, without_prefix};
+use crate::lang::vocabulary::{ActionFacts, Granularity, Vocabulary};
 
 /// The files that ship with the program, by name.
 const BUILTIN_FILES: [(&str, &[u8]); 3] = [
@@ -29,6 +30,17 @@ static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
     Catalog::parse(&BUILTIN_FILES).expect("the embedded catalogs are valid")
 });
 
+/// What is known of an action by its whole name: all that most requests need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Its number.
+    pub id: ActionId,
+    /// What it is asked about.
+    pub granularity: Granularity,
+    /// Where the colon stands in its whole name, in bytes.
+    colon: u16,
+}
+
 /// All catalogued services and their actions.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
@@ -39,6 +51,8 @@ pub struct Catalog {
     actions: Vec<Action>,
     /// By name; actions of different services may share one.
     by_name: HashMap<Box<str>, SmallVec<[ActionId; 1]>>,
+    /// By `service:Name`.
+    by_text: HashMap<Box<str>, Known>,
     /// By `service:Name` in lower case; no two actions share one.
     folded: HashMap<Box<str>, ActionId>,
     action_sets: HashMap<u64, Vec<String>>,
@@ -107,6 +121,16 @@ impl Catalog {
         let ids = self.by_name.get(name)?.iter().copied();
         ids.into_iter()
             .find(|id| self.action_by_id(*id).is_some_and(|action| *action.service == *service))
+    }
+
+    /// The action `service:Name` or `name/service:Name`, compared case-sensitively (rule A-05), and
+    /// what is known of it.
+    #[inline]
+    #[must_use]
+    pub fn find<'t>(&self, text: &'t str) -> Option<(ActionRef<'t>, Known)> {
+        let text = without_prefix(text);
+        let known = *self.by_text.get(text)?;
+        Some((ActionRef::of_checked(text, known.colon), known))
     }
 
     /// The action of this number; `None` when the id is another catalog's.
@@ -179,10 +203,15 @@ impl Catalog {
         self.actions.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
         self.folded.clear();
         self.by_name.clear();
+        self.by_text.clear();
         for (id, action) in (0..).zip(&mut self.actions) {
             action.id = ActionId(id);
-            let folded = action.qualified_name().to_ascii_lowercase();
-            self.folded.insert(folded.into(), action.id);
+            let text = action.qualified_name();
+            self.folded.insert(text.to_ascii_lowercase().into(), action.id);
+            // The catalog's limits keep names far below 2^16 bytes.
+            let colon = u16::try_from(action.service.len()).unwrap_or(u16::MAX);
+            let known = Known { id: action.id, granularity: action.granularity, colon };
+            self.by_text.insert(text.into(), known);
             self.by_name.entry(action.name.clone()).or_default().push(action.id);
         }
         self.service_indexes.clear();

@@ -21,7 +21,7 @@ mod template;
 mod tests;
 
 pub use self::error::CatalogError;
-pub use self::index::Catalog;
+pub use self::index::{Catalog, Known};
 pub use self::keys::read_only_action;
 pub use self::presets::{Preset, general_policies, presets};
 pub use self::service::{Action, ActionId, Basis, Registry, ResourceType, Service, Text};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::compile::CompiledPolicy;
 use super::decision::{Decision, DecisionError, Layer, Note, Reason};
-use super::decision_ref::{DecisionRef, Run, Runs, Statements};
+use super::decision_ref::{DecisionRef, Run, Statements};
 use super::evaluate::{Question, Verdict, evaluate, test_conditions};
 use super::facts::{Overlay, Target};
 use super::index::{Entry, Hit, Item, PolicySet};
@@ -17,52 +17,45 @@ use super::list;
 use super::request::{Checked, Request, ResourceQuery};
 use super::snapshot::{AccountSnapshot, Profile};
 use super::trace::{Asked, NoTrace, Trace, Visit};
-use crate::catalog::Action;
+use crate::catalog::{ActionId, Known};
 use crate::lang::document::Effect;
 use crate::lang::variable::Variables;
 use crate::lang::vocabulary::Granularity;
 
 /// Decides. The trace watches and changes nothing; [`super::NoTrace`] is the usual one.
 pub fn decide(snapshot: &AccountSnapshot, request: &Request, trace: &mut impl Trace) -> Decision {
-    traced(snapshot, request.checked(), trace).to_decision()
+    request.checked(|request| traced(snapshot, request, trace).to_decision())
 }
 
 /// Decides without copying: the decision points into snapshot and request. One about a single
 /// resource, without conditions on tags or times, allocates nothing and takes no lock.
+#[inline]
 #[must_use]
-pub fn decide_ref<'a>(snapshot: &'a AccountSnapshot, request: Checked<'a>) -> DecisionRef<'a> {
+pub fn decide_ref<'a>(snapshot: &'a AccountSnapshot, request: Checked<'_, 'a>) -> DecisionRef<'a> {
     traced(snapshot, request, &mut NoTrace)
 }
 
+#[inline]
 fn traced<'a>(
     snapshot: &'a AccountSnapshot,
-    request: Checked<'a>,
+    request: Checked<'_, 'a>,
     trace: &mut impl Trace,
 ) -> DecisionRef<'a> {
-    let catalog = snapshot.world().catalog();
-    let request = request.for_catalog(catalog);
-    let query = request.query();
-    let action = request.action_id().and_then(|id| catalog.action_by_id(id));
-    let note = note(action, &query.resource);
+    let action = request.action(snapshot.world().catalog());
+    let mut decision = DecisionRef::new(note(action, &request.query().resource));
     // rule D-12
-    let profile = snapshot.profile(query.principal);
-    let Some(profile) = profile.filter(|it| it.kind != PrincipalKind::MessageRecipient) else {
-        return Part::of(Reason::UnknownPrincipal).into_decision(note);
-    };
-    let variables = Variables { uin: query.principal, owner: snapshot.owner() };
-    let case = Case { snapshot, request, profile, variables };
-    match query.resource {
-        ResourceQuery::Name(name) => case.decide(Target::Name(name), trace).into_decision(note),
-        ResourceQuery::Star | ResourceQuery::Nothing => {
-            match action.and_then(|it| list::names(snapshot, it)) {
-                Some(names) => list::decide(&case, &names, note, trace),
-                None => case.decide(Target::Star, trace).into_decision(note),
-            }
-        }
+    if let Some(profile) = snapshot.profile(request.query().principal)
+        && profile.kind != PrincipalKind::MessageRecipient
+    {
+        let variables = Variables { uin: request.query().principal, owner: snapshot.owner() };
+        let action_id = action.map(|known| known.id);
+        let case = Case { snapshot, request, action_id, profile, variables };
+        case.fill(&mut decision, trace);
     }
+    decision
 }
 
-fn note(action: Option<&Action>, resource: &ResourceQuery<'_>) -> Option<Note> {
+fn note(action: Option<Known>, resource: &ResourceQuery<'_>) -> Option<Note> {
     match (action.map(|action| action.granularity), resource) {
         (None, _) => Some(Note::UnknownAction),
         (Some(Granularity::Resource), ResourceQuery::Star) => Some(Note::ResourceActionOnStar),
@@ -73,50 +66,15 @@ fn note(action: Option<&Action>, resource: &ResourceQuery<'_>) -> Option<Note> {
     }
 }
 
-/// One request with everything looked up that does not depend on the resource.
+/// One request with everything looked up that does not depend on the resource: `'a` is the
+/// snapshot's, `'q` the question's.
 #[derive(Debug)]
-pub(super) struct Case<'a> {
+pub(super) struct Case<'a, 'q> {
     pub(super) snapshot: &'a AccountSnapshot,
-    pub(super) request: Checked<'a>,
+    pub(super) request: Checked<'q, 'a>,
+    action_id: Option<ActionId>,
     pub(super) profile: &'a Profile,
     variables: Variables,
-}
-
-/// The decision about one target, before it is cut to what determines it.
-#[derive(Debug)]
-pub(super) struct Part<'a> {
-    pub(super) reason: Reason,
-    pub(super) allows: Runs<'a>,
-    pub(super) denies: Runs<'a>,
-    pub(super) errors: Vec<DecisionError>,
-}
-
-impl<'a> Part<'a> {
-    /// A part without statements.
-    pub(super) fn of(reason: Reason) -> Self {
-        Self { reason, allows: Runs::new(), denies: Runs::new(), errors: Vec::new() }
-    }
-
-    /// The statements that made this part (rule D-11).
-    #[inline]
-    pub(super) fn determining(&mut self) -> Runs<'a> {
-        match self.reason {
-            Reason::Root | Reason::Allow => std::mem::take(&mut self.allows),
-            Reason::ExplicitDeny(_) => std::mem::take(&mut self.denies),
-            Reason::ImplicitDeny(_)
-            | Reason::UnknownPrincipal
-            | Reason::FilterUnsupported
-            | Reason::Error => Runs::new(),
-        }
-    }
-
-    #[inline]
-    fn into_decision(mut self, note: Option<Note>) -> DecisionRef<'a> {
-        let runs = self.determining();
-        let Self { reason, mut errors, .. } = self;
-        sort(&mut errors);
-        DecisionRef { reason, note, runs, errors, filter: None }
-    }
 }
 
 /// Sorted, each once.
@@ -125,7 +83,26 @@ pub(super) fn sort<T: Ord>(items: &mut Vec<T>) {
     items.dedup();
 }
 
-impl<'a> Case<'a> {
+impl<'a> Case<'a, '_> {
+    /// Decides about the one resource, or about all that a list is about.
+    #[inline]
+    fn fill(&self, decision: &mut DecisionRef<'a>, trace: &mut impl Trace) {
+        match &self.request.query().resource {
+            ResourceQuery::Name(name) => self.decide(Target::Name(name), decision, trace),
+            ResourceQuery::Star | ResourceQuery::Nothing => {
+                let catalog = self.snapshot.world().catalog();
+                let action = self.action_id.and_then(|id| catalog.action_by_id(id));
+                match action.and_then(|it| list::names(self.snapshot, it)) {
+                    Some(names) => return list::decide(self, &names, decision, trace),
+                    None => self.decide(Target::Star, decision, trace),
+                }
+            }
+        }
+        if decision.errors.len() > 1 {
+            sort(&mut decision.errors);
+        }
+    }
+
     pub(super) fn is_root(&self) -> bool {
         self.profile.kind == PrincipalKind::Root
     }
@@ -154,23 +131,40 @@ impl<'a> Case<'a> {
         errors
     }
 
-    /// The full algorithm for one target.
+    /// Whether a policy that counts cannot be read.
     #[inline]
-    pub(super) fn decide<T: Trace>(&self, target: Target<'_>, trace: &mut T) -> Part<'a> {
+    fn is_broken(&self) -> bool {
+        let is_broken = |set: &PolicySet| !set.unreadable().is_empty();
+        is_broken(self.snapshot.world().general_set())
+            || self.identity().is_some_and(is_broken)
+            || self.profile.boundary.as_deref().is_some_and(is_broken)
+            || self.request.query().session.iter().any(|it| it.unreadable().is_some())
+    }
+
+    /// The full algorithm for one target; writes the reason, the statements that made it (rule
+    /// D-11), and errors in any order.
+    #[inline]
+    pub(super) fn decide<T: Trace>(
+        &self,
+        target: Target<'_>,
+        decision: &mut DecisionRef<'a>,
+        trace: &mut T,
+    ) {
         trace.begin(Asked { target });
         let overlay = Overlay::new(self.snapshot, self.request, target);
         let question = Question {
-            action: self.request.query().action,
-            action_id: self.request.action_id(),
+            action: self.request.query().action.name(),
+            action_id: self.action_id,
             target,
             variables: &self.variables,
             overlay: &overlay,
         };
-        let mut tally = Tally::new(question, self.unreadable());
-        let broken = !tally.errors.is_empty();
+        let is_broken = self.is_broken();
+        if is_broken {
+            decision.errors = self.unreadable();
+        }
+        let mut tally = Tally { question: &question, decision, allows: 0, denied: None };
         tally.set(Layer::General, self.snapshot.world().general_set(), trace);
-        // Allows in general policies grant nothing (rule D-07), and determine nothing (D-11).
-        tally.allows.clear();
         let identity = self.identity().map(|set| tally.set(Layer::Identity, set, trace));
         let boundary =
             self.profile.boundary.as_deref().map(|set| tally.set(Layer::Boundary, set, trace));
@@ -179,9 +173,9 @@ impl<'a> Case<'a> {
             session &= tally.policy(policy, trace);
         }
         // rule D-04; the layers were asked in its order
-        let reason = if let Some(deny) = tally.denies.first() {
-            Reason::ExplicitDeny(deny.layer)
-        } else if broken {
+        let reason = if let Some(layer) = tally.denied {
+            Reason::ExplicitDeny(layer)
+        } else if is_broken {
             Reason::Error // rule D-05
         } else if identity == Some(false) {
             Reason::ImplicitDeny(Layer::Identity) // rules D-01, D-07
@@ -197,7 +191,7 @@ impl<'a> Case<'a> {
             Reason::Allow
         };
         trace.end(reason);
-        Part { reason, allows: tally.allows, denies: tally.denies, errors: tally.errors }
+        decision.conclude(reason);
     }
 
     /// Whether the target belongs to another root account, which has granted nothing (rules D-08,
@@ -233,39 +227,37 @@ fn unreadable(layer: Layer, policy: &CompiledPolicy) -> Option<DecisionError> {
     })
 }
 
-/// What the statements say, layer by layer: `'a` is the snapshot's, `'q` the question's.
+/// What the statements say, layer by layer.
 struct Tally<'a, 'q> {
-    question: Question<'q>,
-    allows: Runs<'a>,
-    denies: Runs<'a>,
-    errors: Vec<DecisionError>,
+    question: &'q Question<'q>,
+    /// Gets every statement that acts.
+    decision: &'q mut DecisionRef<'a>,
+    /// How often a statement has allowed.
+    allows: usize,
+    /// The first layer that has a deny.
+    denied: Option<Layer>,
 }
 
-impl<'a, 'q> Tally<'a, 'q> {
-    fn new(question: Question<'q>, errors: Vec<DecisionError>) -> Self {
-        Self { question, allows: Runs::new(), denies: Runs::new(), errors }
-    }
-
+impl<'a> Tally<'a, '_> {
     /// Asks a layer; whether one of its statements allows.
     #[inline]
     fn set<T: Trace>(&mut self, layer: Layer, set: &'a PolicySet, trace: &mut T) -> bool {
-        let before = self.allows.len();
+        let before = self.allows;
         if T::EVERY_STATEMENT {
             set.all().for_each(|entry| self.whole(layer, entry, trace));
         } else {
-            let question = self.question;
-            set.find(&question, |hit| self.hit(layer, set, hit));
+            set.find(self.question, |hit| self.hit(layer, set, hit));
         }
-        self.allows.len() > before
+        self.allows > before
     }
 
     /// Asks one policy of the session; whether one of its statements allows.
     fn policy(&mut self, policy: &'a Arc<CompiledPolicy>, trace: &mut impl Trace) -> bool {
-        let before = self.allows.len();
+        let before = self.allows;
         for (index, (statement, compiled)) in policy.statements().enumerate() {
             self.whole(Layer::Session, Entry { policy, index, statement, compiled }, trace);
         }
-        self.allows.len() > before
+        self.allows > before
     }
 
     /// Takes what the index has found.
@@ -276,20 +268,20 @@ impl<'a, 'q> Tally<'a, 'q> {
         let one = |item: &'a Item| Statements::Items(set, std::slice::from_ref(item));
         for item in hit.conditional {
             let Some(entry) = set.entry(item) else { continue };
-            let Question { overlay, variables, .. } = self.question;
+            let Question { overlay, variables, .. } = *self.question;
             let verdict = test_conditions(entry.statement, overlay, variables);
             self.take(layer, entry, verdict, one(item));
         }
         for item in hit.untested {
             let Some(entry) = set.entry(item) else { continue };
-            let verdict = evaluate(&entry, &self.question);
+            let verdict = evaluate(&entry, self.question);
             self.take(layer, entry, verdict, one(item));
         }
     }
 
     /// Tests a statement from its action on.
     fn whole(&mut self, layer: Layer, entry: Entry<'a>, trace: &mut impl Trace) {
-        let verdict = evaluate(&entry, &self.question);
+        let verdict = evaluate(&entry, self.question);
         trace.visit(Visit { layer, entry, verdict: &verdict, overlay: self.question.overlay });
         self.take(layer, entry, verdict, Statements::One(entry.policy, entry.index));
     }
@@ -302,14 +294,16 @@ impl<'a, 'q> Tally<'a, 'q> {
         }
         if let Verdict::Errors(errors) = verdict {
             let input = entry.policy.input();
-            self.errors.extend(errors.into_iter().map(|(condition, error)| DecisionError {
-                layer,
-                policy_id: input.id,
-                statement: Some(entry.index),
-                condition: Some(condition),
-                policy_name: Arc::clone(&input.name),
-                version: input.version,
-                message: error.to_string(),
+            self.decision.errors.extend(errors.into_iter().map(|(condition, error)| {
+                DecisionError {
+                    layer,
+                    policy_id: input.id,
+                    statement: Some(entry.index),
+                    condition: Some(condition),
+                    policy_name: Arc::clone(&input.name),
+                    version: input.version,
+                    message: error.to_string(),
+                }
             }));
         }
     }
@@ -319,10 +313,12 @@ impl<'a, 'q> Tally<'a, 'q> {
         if matches!(statements, Statements::Items(_, [])) {
             return;
         }
-        let runs = match effect {
-            Effect::Allow => &mut self.allows,
-            Effect::Deny => &mut self.denies,
-        };
-        runs.push(Run { layer, effect, statements });
+        match (layer, effect) {
+            // Allows in general policies grant nothing (rule D-07), and determine nothing (D-11).
+            (Layer::General, Effect::Allow) => return,
+            (_, Effect::Allow) => self.allows += 1,
+            (_, Effect::Deny) => self.denied = self.denied.or(Some(layer)),
+        }
+        self.decision.runs.push(Run { layer, effect, statements });
     }
 }

@@ -3,6 +3,7 @@
 //! [`DecisionRef`] says all that [`Decision`] says; [`DecisionRef::to_decision`] makes the value
 //! that outlives the snapshot. It decides nothing: `decide` fills it.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -32,22 +33,45 @@ pub(super) enum Statements<'a> {
 /// Usually one, and one more where there is a boundary; more than two make an allocation.
 pub(super) type Runs<'a> = SmallVec<[Run<'a>; 2]>;
 
+/// What `determining` goes through.
+enum DeterminingIter<'a> {
+    Nothing,
+    Run { layer: Layer, effect: Effect, set: &'a PolicySet, items: std::slice::Iter<'a, Item> },
+    Sorted(smallvec::IntoIter<[DeterminingRef<'a>; 4]>),
+}
+
+impl<'a> Iterator for DeterminingIter<'a> {
+    type Item = DeterminingRef<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<DeterminingRef<'a>> {
+        match self {
+            Self::Nothing => None,
+            Self::Run { layer, effect, set, items } => {
+                let source = Source::Set(set, items.next()?);
+                Some(DeterminingRef { layer: *layer, effect: *effect, source })
+            }
+            Self::Sorted(all) => all.next(),
+        }
+    }
+}
+
+/// Some statements, in order.
+type Sorted<'a> = SmallVec<[DeterminingRef<'a>; 4]>;
+
 /// A statement that made the decision (rule D-11).
 #[derive(Debug, Clone, Copy)]
 pub struct DeterminingRef<'a> {
     layer: Layer,
     effect: Effect,
-    policy_id: u64,
-    version: u32,
-    statement: usize,
     source: Source<'a>,
 }
 
-/// Where the policy stands.
+/// Where the statement stands.
 #[derive(Debug, Clone, Copy)]
 enum Source<'a> {
     Set(&'a PolicySet, &'a Item),
-    Policy(&'a CompiledPolicy),
+    Policy(&'a CompiledPolicy, usize),
 }
 
 impl<'a> DeterminingRef<'a> {
@@ -64,9 +88,13 @@ impl<'a> DeterminingRef<'a> {
     }
 
     /// The policy's id.
+    #[inline]
     #[must_use]
     pub fn policy_id(&self) -> u64 {
-        self.policy_id
+        match self.source {
+            Source::Set(_, item) => item.policy_id,
+            Source::Policy(policy, _) => policy.input().id,
+        }
     }
 
     /// The policy's name.
@@ -76,39 +104,50 @@ impl<'a> DeterminingRef<'a> {
     }
 
     /// The policy's version, from 1.
+    #[inline]
     #[must_use]
     pub fn version(&self) -> u32 {
-        self.version
+        match self.source {
+            Source::Set(_, item) => item.version,
+            Source::Policy(policy, _) => policy.input().version,
+        }
     }
 
     /// The statement's place in the policy, from 0.
+    #[inline]
     #[must_use]
     pub fn statement(&self) -> usize {
-        self.statement
+        match self.source {
+            Source::Set(_, item) => item.statement as usize,
+            Source::Policy(_, statement) => statement,
+        }
     }
 
     fn name(&self) -> Option<&'a Arc<str>> {
         let policy = match self.source {
-            Source::Policy(policy) => policy,
+            Source::Policy(policy, _) => policy,
             Source::Set(set, item) => set.policy(item)?,
         };
         Some(&policy.input().name)
     }
 
-    /// What it is sorted by; the order is [`Determining`]'s.
-    fn order(&self) -> impl Ord + use<'a> {
-        let Self { layer, policy_id, statement, effect, version, .. } = *self;
-        (layer, policy_id, statement, effect, self.policy_name(), version)
+    /// The order of [`Determining`]. Names are only looked at where numbers do not tell.
+    fn order(&self, other: &Self) -> Ordering {
+        let numbers = |it: &Self| (it.layer, it.policy_id(), it.statement(), it.effect);
+        numbers(self)
+            .cmp(&numbers(other))
+            .then_with(|| self.policy_name().cmp(other.policy_name()))
+            .then_with(|| self.version().cmp(&other.version()))
     }
 
     fn to_determining(self) -> Determining {
         Determining {
             layer: self.layer,
-            policy_id: self.policy_id,
-            statement: self.statement,
+            policy_id: self.policy_id(),
+            statement: self.statement(),
             effect: self.effect,
             policy_name: self.name().cloned().unwrap_or_default(),
-            version: self.version,
+            version: self.version(),
         }
     }
 }
@@ -125,6 +164,29 @@ pub struct DecisionRef<'a> {
 }
 
 impl<'a> DecisionRef<'a> {
+    /// A decision that is not made yet: a deny.
+    #[inline]
+    pub(super) fn new(note: Option<Note>) -> Self {
+        let (runs, errors) = (Runs::new(), Vec::new());
+        Self { reason: Reason::UnknownPrincipal, note, runs, errors, filter: None }
+    }
+
+    /// Sets the reason and keeps of the statements those that made it (rule D-11).
+    #[inline]
+    pub(super) fn conclude(&mut self, reason: Reason) {
+        self.reason = reason;
+        match reason {
+            Reason::Root | Reason::Allow => {
+                // Without a deny there is nothing but allows.
+            }
+            Reason::ExplicitDeny(_) => self.runs.retain(|run| run.effect == Effect::Deny),
+            Reason::ImplicitDeny(_)
+            | Reason::UnknownPrincipal
+            | Reason::FilterUnsupported
+            | Reason::Error => self.runs.clear(),
+        }
+    }
+
     /// Allow or deny.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
@@ -155,37 +217,37 @@ impl<'a> DecisionRef<'a> {
         self.filter.as_ref()
     }
 
-    /// The statements that made the decision, sorted, each once (rule D-11). Up to four of them
-    /// need no allocation.
+    /// The statements that made the decision, sorted, each once (rule D-11). Those of one layer,
+    /// and up to four of several, need no allocation.
+    #[inline]
     pub fn determining(&self) -> impl Iterator<Item = DeterminingRef<'a>> + use<'a> {
-        let mut all: SmallVec<[DeterminingRef<'a>; 4]> = SmallVec::new();
+        match self.runs.as_slice() {
+            [] => DeterminingIter::Nothing,
+            // The items of an index are sorted, each once.
+            [Run { layer, effect, statements: Statements::Items(set, items) }] => {
+                DeterminingIter::Run { layer: *layer, effect: *effect, set, items: items.iter() }
+            }
+            _ => DeterminingIter::Sorted(self.sorted().into_iter()),
+        }
+    }
+
+    /// All statements, sorted, each once.
+    fn sorted(&self) -> Sorted<'a> {
+        let mut all = Sorted::new();
         for Run { layer, effect, statements } in &self.runs {
-            let (layer, effect) = (*layer, *effect);
+            let it = |source| DeterminingRef { layer: *layer, effect: *effect, source };
             match *statements {
-                Statements::One(policy, statement) => {
-                    let (input, source) = (policy.input(), Source::Policy(policy));
-                    let (policy_id, version) = (input.id, input.version);
-                    all.push(DeterminingRef {
-                        layer,
-                        effect,
-                        policy_id,
-                        version,
-                        statement,
-                        source,
-                    });
+                Statements::One(policy, place) => all.push(it(Source::Policy(policy, place))),
+                Statements::Items(set, items) => {
+                    items.iter().for_each(|item| all.push(it(Source::Set(set, item))));
                 }
-                Statements::Items(set, items) => all.extend(items.iter().map(|item| {
-                    let Item { policy_id, version, statement, .. } = *item;
-                    let (statement, source) = (statement as usize, Source::Set(set, item));
-                    DeterminingRef { layer, effect, policy_id, version, statement, source }
-                })),
             }
         }
         if all.len() > 1 {
-            all.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
-            all.dedup_by(|a, b| a.order() == b.order());
+            all.sort_unstable_by(DeterminingRef::order);
+            all.dedup_by(|a, b| a.order(b) == Ordering::Equal);
         }
-        all.into_iter()
+        all
     }
 
     /// The decision as a value of its own.

@@ -59,7 +59,7 @@ pub(super) fn evaluate(entry: &Entry<'_>, question: &Question<'_>) -> Verdict {
     let resource_matches = statement.resources().iter().any(|pattern| match question.target {
         // rule R-03
         Target::Star => pattern.is_all(),
-        Target::Name(name) => pattern.matches(name, question.variables),
+        Target::Name(name) => pattern.matches(*name, question.variables),
     });
     if !resource_matches {
         return Verdict::OtherResource;

@@ -14,19 +14,26 @@ use crate::lang::resource::ResourceRef;
 
 /// The one thing that statements are matched with.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Target<'a> {
+pub(super) enum Target<'q> {
     /// The bare `*`.
     Star,
     /// One resource.
-    Name(ResourceRef<'a>),
+    Name(&'q ResourceRef<'q>),
 }
 
 /// The facts of one request about one target.
 #[derive(Debug)]
-pub(super) struct Overlay<'a> {
-    snapshot: &'a AccountSnapshot,
-    asked: Checked<'a>,
-    target: Target<'a>,
+pub(super) struct Overlay<'q> {
+    snapshot: &'q AccountSnapshot,
+    asked: Checked<'q, 'q>,
+    target: Target<'q>,
+    /// Few conditions ask for them.
+    derived: OnceCell<Box<Derived>>,
+}
+
+/// What the server derives, each made when it is asked for.
+#[derive(Debug, Default)]
+struct Derived {
     uin: OnceCell<[ContextValue; 1]>,
     owner_uin: OnceCell<[ContextValue; 1]>,
     read_only: OnceCell<[ContextValue; 1]>,
@@ -34,27 +41,22 @@ pub(super) struct Overlay<'a> {
     time: OnceCell<[ContextValue; 1]>,
 }
 
-impl<'a> Overlay<'a> {
+impl<'q> Overlay<'q> {
     /// The facts for a target.
     pub(super) fn new(
-        snapshot: &'a AccountSnapshot,
-        asked: Checked<'a>,
-        target: Target<'a>,
+        snapshot: &'q AccountSnapshot,
+        asked: Checked<'q, 'q>,
+        target: Target<'q>,
     ) -> Self {
-        Self {
-            snapshot,
-            asked,
-            target,
-            uin: OnceCell::new(),
-            owner_uin: OnceCell::new(),
-            read_only: OnceCell::new(),
-            except: OnceCell::new(),
-            time: OnceCell::new(),
-        }
+        Self { snapshot, asked, target, derived: OnceCell::new() }
+    }
+
+    fn derived(&self) -> &Derived {
+        self.derived.get_or_init(Box::default)
     }
 
     /// The registered tags, when the target is a registered app (rule D-17).
-    fn tags(&self) -> Option<&'a [ContextValue]> {
+    fn tags(&self) -> Option<&'q [ContextValue]> {
         let Target::Name(name) = self.target else { return None };
         Some(self.snapshot.app(name.sdkappid()?)?.tags.as_slice())
     }
@@ -73,22 +75,24 @@ fn number(value: u64) -> [ContextValue; 1] {
 impl Facts for Overlay<'_> {
     fn values(&self, key: &str) -> Option<&[ContextValue]> {
         let parts = self.asked.query();
-        let (service, name) = (parts.action.service(), parts.action.name());
+        let (service, name) = (parts.action.name().service(), parts.action.name().name());
         let own = || parts.context.values(key);
         let derived = match key {
-            "qcs:uin" => self.uin.get_or_init(|| number(parts.principal)),
-            "qcs:owner_uin" => self.owner_uin.get_or_init(|| number(self.snapshot.owner().uin)),
+            "qcs:uin" => self.derived().uin.get_or_init(|| number(parts.principal)),
+            "qcs:owner_uin" => {
+                self.derived().owner_uin.get_or_init(|| number(self.snapshot.owner().uin))
+            }
             // rule D-16
             "qcs:read_only_action" => {
-                self.read_only.get_or_init(|| number(read_only_action(name).into()))
+                self.derived().read_only.get_or_init(|| number(read_only_action(name).into()))
             }
             // rule D-19
-            "qcs:except_cam_finance" => self.except.get_or_init(|| {
+            "qcs:except_cam_finance" => self.derived().except.get_or_init(|| {
                 let catalog = self.snapshot.world().catalog();
                 number(catalog.except_cam_finance(service, name).into())
             }),
             "qcs:current_time" if own().is_none_or(<[ContextValue]>::is_empty) => {
-                self.time.get_or_init(|| [ContextValue::Text(parts.now.to_string())])
+                self.derived().time.get_or_init(|| [ContextValue::Text(parts.now.to_string())])
             }
             // rule D-17
             RESOURCE_TAG => return self.tags().or_else(own),

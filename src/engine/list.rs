@@ -4,8 +4,8 @@
 //! itself: every app goes through `Case::decide`.
 
 use super::decide::{Case, sort};
-use super::decision::{Filter, Layer, Note, Outcome, Reason};
-use super::decision_ref::{DecisionRef, Runs};
+use super::decision::{Filter, Layer, Outcome, Reason};
+use super::decision_ref::DecisionRef;
 use super::facts::Target;
 use super::snapshot::AccountSnapshot;
 use super::trace::Trace;
@@ -40,46 +40,46 @@ pub(super) fn app_names(snapshot: &AccountSnapshot, action: &Action) -> Option<V
 
 /// Decides a list.
 pub(super) fn decide<'a>(
-    case: &Case<'a>,
+    case: &Case<'a, '_>,
     names: &[ResourceName],
-    note: Option<Note>,
+    decision: &mut DecisionRef<'a>,
     trace: &mut impl Trace,
-) -> DecisionRef<'a> {
+) {
     let mut allowed = Vec::new();
     let mut nearest: Option<Reason> = None;
-    let (mut runs, mut errors) = (Runs::new(), Vec::new());
     for name in names {
-        let mut part = case.decide(Target::Name(name.by_ref()), trace);
+        let mut part = DecisionRef::new(None);
+        case.decide(Target::Name(&name.by_ref()), &mut part, trace);
         if part.reason.outcome() == Outcome::Allow {
             allowed.push(name.text().to_owned());
         }
         if nearest.is_none_or(|reason| nearness(part.reason) > nearness(reason)) {
             nearest = Some(part.reason);
         }
-        runs.append(&mut part.determining());
-        errors.append(&mut part.errors);
+        decision.runs.append(&mut part.runs);
+        decision.errors.append(&mut part.errors);
     }
     let nearest = nearest.unwrap_or_else(|| {
-        errors = case.unreadable();
-        of_nothing(case, &errors)
+        decision.errors = case.unreadable();
+        of_nothing(case, &decision.errors)
     });
     let all = allowed.len() == names.len();
     let accepts = all || case.request.query().accepts_filter;
-    let reason = match nearest.outcome() {
+    decision.reason = match nearest.outcome() {
         Outcome::Allow if !accepts => Reason::FilterUnsupported,
         Outcome::Allow | Outcome::Deny => nearest,
     };
     // Denies of some apps do not make the denial of all when another app came nearer (rule D-11).
-    if matches!(reason, Reason::ImplicitDeny(_) | Reason::Error) {
-        runs.clear();
+    if matches!(decision.reason, Reason::ImplicitDeny(_) | Reason::Error) {
+        decision.runs.clear();
     }
-    sort(&mut errors);
-    let filter = (reason.outcome() == Outcome::Allow).then_some(Filter { all, resources: allowed });
-    DecisionRef { reason, note, runs, errors, filter }
+    sort(&mut decision.errors);
+    let is_allowed = decision.reason.outcome() == Outcome::Allow;
+    decision.filter = is_allowed.then_some(Filter { all, resources: allowed });
 }
 
 /// A list of no apps: there is nothing to be allowed, but for the root, who sees an empty list.
-fn of_nothing(case: &Case<'_>, errors: &[super::DecisionError]) -> Reason {
+fn of_nothing(case: &Case<'_, '_>, errors: &[super::DecisionError]) -> Reason {
     if !errors.is_empty() {
         Reason::Error // rule D-05
     } else if case.is_root() {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::compile::CompiledPolicy;
-use crate::catalog::{ActionId, Catalog};
-use crate::lang::action::{ActionName, ActionRef};
+use crate::catalog::{ActionId, Catalog, Known};
+use crate::lang::action::{ActionFault, ActionName, ActionRef};
 use crate::lang::condition::Context;
 use crate::lang::resource::{ResourceFault, ResourceName, ResourceRef};
 use crate::lang::vocabulary::Granularity;
@@ -90,13 +90,55 @@ impl<'a> ResourceQuery<'a> {
     }
 }
 
+/// An action as it is asked about: its name, and what a catalog knows of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ActionQuery<'a> {
+    name: ActionRef<'a>,
+    known: Option<(&'a Catalog, Known)>,
+}
+
+impl<'a> ActionQuery<'a> {
+    /// As [`ActionRef::parse`]; a catalogued name is only looked up.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    #[inline]
+    pub fn parse(text: &'a str, catalog: &'a Catalog) -> Result<Self, ActionFault> {
+        match catalog.find(text) {
+            Some((name, known)) => Ok(Self { name, known: Some((catalog, known)) }),
+            None => ActionRef::parse(text).map(Self::from),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> ActionRef<'a> {
+        self.name
+    }
+
+    /// What this catalog knows of it.
+    #[inline]
+    fn known_to(self, catalog: &Catalog) -> Option<Known> {
+        match self.known {
+            Some((of, known)) if std::ptr::eq(of, catalog) => Some(known),
+            Some(_) | None => catalog.find(self.name.text()).map(|(_, known)| known),
+        }
+    }
+}
+
+impl<'a> From<ActionRef<'a>> for ActionQuery<'a> {
+    fn from(name: ActionRef<'a>) -> Self {
+        Self { name, known: None }
+    }
+}
+
 /// The parts of a request, borrowed, not yet checked. The fields are those of [`RequestParts`].
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'a> {
     /// The uin of who asks, in the account of the snapshot that will decide.
     pub principal: u64,
     /// What they want to do.
-    pub action: ActionRef<'a>,
+    pub action: ActionQuery<'a>,
     /// On what.
     pub resource: ResourceQuery<'a>,
     /// The facts that conditions test, without the server's own (rule D-15).
@@ -113,14 +155,9 @@ pub struct Query<'a> {
     pub accepts_filter: bool,
 }
 
-/// A borrowed request that may be decided.
+/// A borrowed request that may be decided: `'a` is its texts', `'q` the query's own.
 #[derive(Debug, Clone, Copy)]
-pub struct Checked<'a> {
-    query: Query<'a>,
-    action_id: Option<ActionId>,
-    /// The catalog that the number is of, when it is known to be there still.
-    catalog: Option<&'a Catalog>,
-}
+pub struct Checked<'q, 'a>(&'q Query<'a>);
 
 impl<'a> Query<'a> {
     /// Checks the query against the catalog of the world that will decide. Allocates nothing
@@ -128,55 +165,51 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// As [`Request::check`].
-    pub fn check(self, catalog: &'a Catalog) -> Result<Checked<'a>, RequestFault> {
+    #[inline]
+    pub fn check(&self, catalog: &Catalog) -> Result<Checked<'_, 'a>, RequestFault> {
+        let known = self.action.known_to(catalog);
+        let is_nothing = self.resource == ResourceQuery::Nothing;
+        if known.is_none() || is_nothing || !self.context.is_empty() {
+            self.look_closer(catalog, known)?;
+        }
+        Ok(Checked(self))
+    }
+
+    /// What most requests need not be asked.
+    fn look_closer(&self, catalog: &Catalog, known: Option<Known>) -> Result<(), RequestFault> {
         let mut keys = self.context.iter();
         if let Some((key, _)) = keys.find(|(key, _)| DERIVED_KEYS.contains(key)) {
             return Err(RequestFault::DerivedKey(key.to_owned()));
         }
-        let (service, name) = (self.action.service(), self.action.name());
-        let action_id = catalog.action_id(service, name);
-        if action_id.is_none()
-            && let Some(twin) = catalog.case_twin(service, name)
+        let action = self.action.name;
+        if known.is_none()
+            && let Some(twin) = catalog.case_twin(action.service(), action.name())
         {
             return Err(RequestFault::CaseTwin {
-                action: self.action.to_string(),
+                action: action.to_string(),
                 catalogued: twin.qualified_name(),
             });
         }
-        let granularity = action_id.and_then(|id| catalog.action_by_id(id)).map(|a| a.granularity);
-        if self.resource == ResourceQuery::Nothing && granularity != Some(Granularity::List) {
-            return Err(RequestFault::NoResource(self.action.to_string()));
+        let is_list = known.is_some_and(|it| it.granularity == Granularity::List);
+        if self.resource == ResourceQuery::Nothing && !is_list {
+            return Err(RequestFault::NoResource(action.to_string()));
         }
-        Ok(Checked { query: self, action_id, catalog: Some(catalog) })
+        Ok(())
     }
 }
 
-impl<'a> Checked<'a> {
+impl<'q, 'a> Checked<'q, 'a> {
     /// The parts that were checked.
     #[must_use]
-    pub fn query(&self) -> &Query<'a> {
-        &self.query
+    pub fn query(&self) -> &'q Query<'a> {
+        self.0
     }
 
-    /// The same for the catalog that will decide, which may number its actions otherwise.
-    pub(super) fn for_catalog(self, catalog: &Catalog) -> Self {
-        if self.catalog.is_some_and(|of| std::ptr::eq(of, catalog)) {
-            return self;
-        }
-        let action = self.query.action;
-        let same = |id: &ActionId| {
-            catalog.action_by_id(*id).is_some_and(|known| {
-                *known.name == *action.name() && *known.service == *action.service()
-            })
-        };
-        let action_id = self.action_id.filter(same);
-        let action_id = action_id.or_else(|| catalog.action_id(action.service(), action.name()));
-        Self { action_id, catalog: None, ..self }
-    }
-
-    /// The action's number; none for an action outside the catalog.
-    pub(super) fn action_id(&self) -> Option<ActionId> {
-        self.action_id
+    /// What the catalog that will decide, which may number its actions otherwise, knows of the
+    /// action; none for an action outside it.
+    #[inline]
+    pub(super) fn action(&self, catalog: &Catalog) -> Option<Known> {
+        self.0.action.known_to(catalog)
     }
 }
 
@@ -212,7 +245,7 @@ impl RequestParts {
     pub fn query(&self) -> Query<'_> {
         Query {
             principal: self.principal,
-            action: self.action.by_ref(),
+            action: self.action.by_ref().into(),
             resource: self.resource.by_ref(),
             context: &self.context,
             now: self.now,
@@ -247,7 +280,6 @@ pub enum RequestFault {
 #[derive(Debug, Clone)]
 pub struct Request {
     parts: RequestParts,
-    action_id: Option<ActionId>,
 }
 
 impl Request {
@@ -257,8 +289,8 @@ impl Request {
     /// The first of: a derived key (rule D-15), an action in wrong case (rule D-18), a missing
     /// resource (rule F-01).
     pub fn check(parts: RequestParts, catalog: &Catalog) -> Result<Self, RequestFault> {
-        let action_id = parts.query().check(catalog)?.action_id;
-        Ok(Self { parts, action_id })
+        parts.query().check(catalog)?;
+        Ok(Self { parts })
     }
 
     /// The parts that were checked.
@@ -267,15 +299,14 @@ impl Request {
         &self.parts
     }
 
-    /// The request, borrowed.
-    #[must_use]
-    pub fn checked(&self) -> Checked<'_> {
-        Checked { query: self.parts.query(), action_id: self.action_id, catalog: None }
+    /// The request, borrowed: `query` is that of its parts.
+    pub(super) fn checked<T>(&self, work: impl FnOnce(Checked<'_, '_>) -> T) -> T {
+        work(Checked(&self.parts.query()))
     }
 
     /// The action's number in `catalog`; none for an action outside it.
     pub(super) fn action_id(&self, catalog: &Catalog) -> Option<ActionId> {
-        self.checked().for_catalog(catalog).action_id
+        self.checked(|it| it.action(catalog)).map(|known| known.id)
     }
 
     /// The same request of another principal.

@@ -2,21 +2,26 @@
 
 use std::fmt;
 
+use super::chars::{self, NAME, SERVICE};
 use super::limits::ACTION_BYTES_MAX;
 use super::pattern::Glob;
 
 /// One action of one service, as requests name it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ActionName {
-    service: Box<str>,
-    name: Box<str>,
+    /// `service:Name`.
+    text: Box<str>,
+    /// Where the colon stands, in bytes.
+    colon: u16,
 }
 
 /// One action of one service, in a text that somebody else holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActionRef<'a> {
-    service: &'a str,
-    name: &'a str,
+    /// `service:Name`.
+    text: &'a str,
+    /// Where the colon stands, in bytes.
+    colon: u16,
 }
 
 /// Why a text is no action name or pattern.
@@ -56,41 +61,63 @@ impl<'a> ActionRef<'a> {
     /// # Errors
     /// What is wrong with the text; a star is refused.
     pub fn parse(text: &'a str) -> Result<Self, ActionFault> {
-        let named = text.strip_prefix("name/").unwrap_or(text);
-        let colon = named.bytes().position(|byte| byte == b':');
-        let (service, rest) = colon.and_then(|at| named.split_at_checked(at)).unwrap_or_default();
-        let name = rest.get(1..).unwrap_or_default();
-        let is_name = |byte: u8| byte != b'*' && is_name_char(char::from(byte));
-        if text.len() <= ACTION_BYTES_MAX
-            && is_service(service)
-            && !name.is_empty()
-            && name.bytes().all(is_name)
-        {
-            return Ok(Self { service, name });
-        }
-        Err(fault_of(text))
+        read(text).ok_or_else(|| fault_of(text))
+    }
+
+    /// The name in a text that equals one that was read before.
+    #[inline]
+    pub(crate) fn of_checked(text: &'a str, colon: u16) -> Self {
+        Self { text, colon }
+    }
+
+    /// `service:Name`.
+    #[inline]
+    #[must_use]
+    pub fn text(self) -> &'a str {
+        self.text
     }
 
     /// The service's abbreviation.
     #[must_use]
     pub fn service(self) -> &'a str {
-        self.service
+        self.text.get(..usize::from(self.colon)).unwrap_or_default()
     }
 
     /// The action's name within its service.
     #[must_use]
     pub fn name(self) -> &'a str {
-        self.name
+        self.text.get(usize::from(self.colon) + 1..).unwrap_or_default()
     }
+}
+
+/// An action name without the `name/` that may stand before it.
+#[inline]
+pub(crate) fn without_prefix(text: &str) -> &str {
+    text.strip_prefix("name/").unwrap_or(text)
+}
+
+/// An action name; none when it is none.
+#[inline]
+fn read(text: &str) -> Option<ActionRef<'_>> {
+    if text.len() > ACTION_BYTES_MAX {
+        return None;
+    }
+    let text = without_prefix(text);
+    let colon = chars::end(text.as_bytes(), 0, SERVICE);
+    let (service, rest) = text.as_bytes().split_at_checked(colon)?;
+    let name = rest.strip_prefix(b":")?;
+    let is_action = !service.is_empty() && !name.is_empty() && chars::all(name, NAME);
+    is_action.then_some(ActionRef { text, colon: u16::try_from(colon).ok()? })
 }
 
 impl fmt::Display for ActionRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.service, self.name)
+        f.write_str(self.text)
     }
 }
 
 /// What is wrong with a text that is no action name.
+#[cold]
 fn fault_of(text: &str) -> ActionFault {
     match ActionPattern::parse(text).map(|pattern| pattern.form) {
         Err(fault) => fault,
@@ -105,32 +132,32 @@ impl ActionName {
     /// # Errors
     /// As [`ActionRef::parse`].
     pub fn parse(text: &str) -> Result<Self, ActionFault> {
-        let ActionRef { service, name } = ActionRef::parse(text)?;
-        Ok(Self { service: service.into(), name: name.into() })
+        let ActionRef { text, colon } = ActionRef::parse(text)?;
+        Ok(Self { text: text.into(), colon })
     }
 
     /// The name, borrowed.
     #[must_use]
     pub fn by_ref(&self) -> ActionRef<'_> {
-        ActionRef { service: &self.service, name: &self.name }
+        ActionRef { text: &self.text, colon: self.colon }
     }
 
     /// The service's abbreviation.
     #[must_use]
     pub fn service(&self) -> &str {
-        &self.service
+        self.by_ref().service()
     }
 
     /// The action's name within its service.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.by_ref().name()
     }
 }
 
 impl fmt::Display for ActionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.service, self.name)
+        f.write_str(&self.text)
     }
 }
 
@@ -235,7 +262,7 @@ fn parse_form(text: &str) -> Result<ActionForm, ActionFault> {
         _ if is_service(service) => Some(service.into()),
         _ => return Err(ActionFault::BadService(service.to_owned())),
     };
-    if name.is_empty() || !name.chars().all(is_name_char) {
+    if name.is_empty() || !name.bytes().all(is_name_byte) {
         return Err(ActionFault::BadName(name.to_owned()));
     }
     let name = Glob::new(name);
@@ -248,13 +275,12 @@ fn parse_form(text: &str) -> Result<ActionForm, ActionFault> {
 /// Whether a text is a service's abbreviation: lower-case letters, digits, `-` and `_` (rule A-06).
 #[must_use]
 pub fn is_service(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+    !text.is_empty() && chars::all(text.as_bytes(), SERVICE)
 }
 
-/// Letters, digits and `_-.` of names, and the one wildcard (rule A-04).
-fn is_name_char(c: char) -> bool {
-    matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' | '.' | '*')
+/// What names are made of, and the one wildcard (rule A-04).
+fn is_name_byte(byte: u8) -> bool {
+    byte == b'*' || chars::is(byte, NAME)
 }
 
 #[cfg(test)]

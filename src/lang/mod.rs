@@ -4,6 +4,7 @@
 //! bytes become a `PolicyDocument`, a `PolicyDocument` becomes a `ValidPolicy`.
 
 pub mod action;
+mod chars;
 pub mod condition;
 pub mod diagnostic;
 pub mod document;

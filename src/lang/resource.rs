@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::action::is_service;
+use super::chars::{self, REGION, SERVICE};
 use super::limits::RESOURCE_BYTES_MAX;
 use super::pattern::{Glob, Pattern, VariableFault};
 use super::variable::{Owner, Variables};
@@ -37,10 +38,9 @@ impl Account {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceRef<'a> {
     text: &'a str,
-    service: &'a str,
-    region: &'a str,
     account: Account,
-    resource: &'a str,
+    /// Where service, region and account end in the text, in bytes.
+    ends: [u16; 3],
 }
 
 /// A resource as a request names it, with its text.
@@ -122,8 +122,7 @@ fn split(text: &str) -> Result<Segments<'_>, ResourceFault> {
         return Err(ResourceFault::Project(project.to_owned()));
     }
     // rule R-12
-    let is_plain = resource.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if resource.is_empty() || (!is_plain && resource.chars().any(char::is_control)) {
+    if !is_content(resource) {
         return Err(ResourceFault::Content);
     }
     Ok(Segments { service, region, account, resource })
@@ -137,32 +136,99 @@ fn not_six(text: &str) -> ResourceFault {
     }
 }
 
-fn number(text: &str) -> Option<u64> {
-    if text.is_empty() || text.starts_with('0') {
-        return None;
+/// Whether a text can be a last segment (rule R-12).
+#[inline]
+fn is_content(text: &str) -> bool {
+    !text.is_empty() && (chars::is_plain(text.as_bytes()) || !text.chars().any(char::is_control))
+}
+
+/// The length of `uin/` and `uid/`.
+const ACCOUNT_PREFIX_BYTES: usize = 4;
+
+/// Every number of so many digits has less than 64 bits.
+const SURE_DIGITS: usize = 19;
+
+/// A number from 1 without leading zeros that begins at this place, and where it ends; none when
+/// there is none, or one of more than 64 bits.
+#[inline]
+fn number_at(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
+    let digit_at = |at: usize| {
+        let digit = bytes.get(at)?.wrapping_sub(b'0');
+        (digit <= 9).then_some(u64::from(digit))
+    };
+    let mut value = digit_at(start).filter(|first| *first != 0)?;
+    let mut at = start + 1;
+    while let Some(digit) = digit_at(at) {
+        // So few digits are never too many.
+        value = match at - start < SURE_DIGITS {
+            true => value.wrapping_mul(10).wrapping_add(digit),
+            false => value.checked_mul(10)?.checked_add(digit)?,
+        };
+        at += 1;
     }
-    text.bytes().try_fold(0_u64, |value, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        value.checked_mul(10)?.checked_add(u64::from(digit))
-    })
+    Some((value, at))
 }
 
 fn is_region(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    chars::all(text.as_bytes(), REGION)
 }
 
+/// An account segment that begins at this place, and where it ends.
+#[inline]
+fn account_at(bytes: &[u8], start: usize) -> Option<(Account, usize)> {
+    let number = start + ACCOUNT_PREFIX_BYTES;
+    match bytes.get(start..number) {
+        Some(b"uin/") => match bytes.get(number) {
+            None | Some(b':') => Some((Account::Empty, number)),
+            Some(_) => number_at(bytes, number).map(|(uin, end)| (Account::Uin(uin), end)),
+        },
+        Some(b"uid/") => number_at(bytes, number).map(|(id, end)| (Account::AppId(id), end)),
+        _ => Some((Account::Empty, start)),
+    }
+}
+
+/// A whole account segment.
 fn parse_account(text: &str) -> Option<Account> {
-    if let Some(digits) = text.strip_prefix("uin/") {
-        return if digits.is_empty() {
-            Some(Account::Empty)
-        } else {
-            number(digits).map(Account::Uin)
-        };
+    let (account, end) = account_at(text.as_bytes(), 0)?;
+    (end == text.len()).then_some(account)
+}
+
+/// A resource name; none when it is none.
+#[inline]
+fn read(text: &str) -> Option<ResourceRef<'_>> {
+    let bytes = text.as_bytes();
+    // rule R-04: no project
+    if bytes.len() > RESOURCE_BYTES_MAX || !bytes.starts_with(b"qcs::") {
+        return None;
     }
-    match text.strip_prefix("uid/") {
-        Some(digits) => number(digits).map(Account::AppId),
-        None => text.is_empty().then_some(Account::Empty),
+    let service = chars::end(bytes, SERVICE_START, SERVICE);
+    let region = chars::end(bytes, service + 1, REGION);
+    let (account, end) = account_at(bytes, region + 1)?;
+    let is_colon = |at: usize| bytes.get(at) == Some(&b':');
+    if !is_colon(service) || !is_colon(region) || !is_colon(end) {
+        return None;
     }
+    // The limit is far below 2^16.
+    let ends =
+        [u16::try_from(service).ok()?, u16::try_from(region).ok()?, u16::try_from(end).ok()?];
+    let name = ResourceRef { text, account, ends };
+    is_content(name.resource()).then_some(name)
+}
+
+/// What is wrong with a text that is no resource name.
+#[cold]
+fn fault_of(text: &str) -> ResourceFault {
+    let Segments { service, region, account, resource: _ } = match split(text) {
+        Ok(segments) => segments,
+        Err(fault) => return fault,
+    };
+    if !service.is_empty() && !is_service(service) {
+        return ResourceFault::Service(service.to_owned());
+    }
+    if !is_region(region) {
+        return ResourceFault::Region(region.to_owned());
+    }
+    ResourceFault::Account(account.to_owned())
 }
 
 impl<'a> ResourceRef<'a> {
@@ -171,16 +237,7 @@ impl<'a> ResourceRef<'a> {
     /// # Errors
     /// What is wrong with the text; the bare `*` is no resource name.
     pub fn parse(text: &'a str) -> Result<Self, ResourceFault> {
-        let Segments { service, region, account, resource } = split(text)?;
-        if !service.is_empty() && !is_service(service) {
-            return Err(ResourceFault::Service(service.to_owned()));
-        }
-        if !is_region(region) {
-            return Err(ResourceFault::Region(region.to_owned()));
-        }
-        let owner =
-            parse_account(account).ok_or_else(|| ResourceFault::Account(account.to_owned()))?;
-        Ok(Self { text, service, region, account: owner, resource })
+        read(text).ok_or_else(|| fault_of(text))
     }
 
     /// The name as it was given.
@@ -190,15 +247,19 @@ impl<'a> ResourceRef<'a> {
     }
 
     /// The service segment, perhaps empty.
+    #[inline]
     #[must_use]
     pub fn service(self) -> &'a str {
-        self.service
+        let [end, _, _] = self.ends;
+        self.text.get(SERVICE_START..usize::from(end)).unwrap_or_default()
     }
 
     /// The region segment, perhaps empty.
+    #[inline]
     #[must_use]
     pub fn region(self) -> &'a str {
-        self.region
+        let [before, end, _] = self.ends;
+        self.text.get(usize::from(before) + 1..usize::from(end)).unwrap_or_default()
     }
 
     /// The account segment.
@@ -208,22 +269,27 @@ impl<'a> ResourceRef<'a> {
     }
 
     /// The last segment, e.g. `sdkappid/1400000001`.
+    #[inline]
     #[must_use]
     pub fn resource(self) -> &'a str {
-        self.resource
+        let [_, _, before] = self.ends;
+        self.text.get(usize::from(before) + 1..).unwrap_or_default()
     }
 
     /// The id of the app this names, when its last segment is `sdkappid/<number>`.
     #[must_use]
     pub fn sdkappid(self) -> Option<u64> {
-        sdkappid(self.resource)
+        sdkappid(self.resource())
     }
 }
 
 /// The id in a last segment that is `sdkappid/<number>`.
+#[inline]
 #[must_use]
 pub fn sdkappid(segment: &str) -> Option<u64> {
-    segment.strip_prefix("sdkappid/").and_then(number)
+    let digits = segment.as_bytes().strip_prefix(b"sdkappid/")?;
+    let (id, end) = number_at(digits, 0)?;
+    (end == digits.len()).then_some(id)
 }
 
 impl ResourceName {
@@ -232,30 +298,14 @@ impl ResourceName {
     /// # Errors
     /// As [`ResourceRef::parse`].
     pub fn parse(text: &str) -> Result<Self, ResourceFault> {
-        let name = ResourceRef::parse(text)?;
-        let resource_start = text.len() - name.resource.len();
-        let service_end = SERVICE_START + name.service.len();
-        let region_end = service_end + 1 + name.region.len();
-        let end = |at: usize| u16::try_from(at).ok();
-        let (Some(service), Some(region), Some(account)) =
-            (end(service_end), end(region_end), end(resource_start.saturating_sub(1)))
-        else {
-            // Excluded by the limit, which is far below; said so all the same.
-            return Err(ResourceFault::TooLong { limit: RESOURCE_BYTES_MAX, actual: text.len() });
-        };
-        Ok(Self { text: text.into(), account: name.account, ends: [service, region, account] })
+        let ResourceRef { text, account, ends } = ResourceRef::parse(text)?;
+        Ok(Self { text: text.into(), account, ends })
     }
 
     /// The name, borrowed.
     #[must_use]
     pub fn by_ref(&self) -> ResourceRef<'_> {
-        ResourceRef {
-            text: &self.text,
-            service: self.service(),
-            region: self.region(),
-            account: self.account,
-            resource: self.resource(),
-        }
+        ResourceRef { text: &self.text, account: self.account, ends: self.ends }
     }
 
     /// The name as it was given.
@@ -267,15 +317,13 @@ impl ResourceName {
     /// The service segment, perhaps empty.
     #[must_use]
     pub fn service(&self) -> &str {
-        let [end, _, _] = self.ends;
-        self.text.get(SERVICE_START..usize::from(end)).unwrap_or_default()
+        self.by_ref().service()
     }
 
     /// The region segment, perhaps empty.
     #[must_use]
     pub fn region(&self) -> &str {
-        let [before, end, _] = self.ends;
-        self.text.get(usize::from(before) + 1..usize::from(end)).unwrap_or_default()
+        self.by_ref().region()
     }
 
     /// The account segment.
@@ -287,8 +335,7 @@ impl ResourceName {
     /// The last segment, e.g. `sdkappid/1400000001`.
     #[must_use]
     pub fn resource(&self) -> &str {
-        let [_, _, before] = self.ends;
-        self.text.get(usize::from(before) + 1..).unwrap_or_default()
+        self.by_ref().resource()
     }
 
     /// The id of the app this names, when its last segment is `sdkappid/<number>`.
@@ -491,6 +538,55 @@ mod tests {
             "qcs::im:::a\u{0}b",
         ] {
             assert!(ResourcePattern::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_when_nothing_is_wrong_with_it() {
+        // rules R-01, R-04, R-12
+        let table = [
+            ("qcs", ResourceFault::Segments(1)),
+            ("qcs::im::uin/1", ResourceFault::Segments(5)),
+            ("QCS::im:::x", ResourceFault::NotQcs("QCS".into())),
+            ("qcs:7:im:::x", ResourceFault::Project("7".into())),
+            ("qcs::IM:::x", ResourceFault::Service("IM".into())),
+            ("qcs::im:Gz::x", ResourceFault::Region("Gz".into())),
+            ("qcs::im::uin/01:x", ResourceFault::Account("uin/01".into())),
+            ("qcs::im::uid/:x", ResourceFault::Account("uid/".into())),
+            ("qcs::im::uin/18446744073709551616:x", {
+                ResourceFault::Account("uin/18446744073709551616".into())
+            }),
+            ("qcs::im:::", ResourceFault::Content),
+            ("qcs::im:::\u{85}", ResourceFault::Content),
+        ];
+        for (text, fault) in table {
+            assert_eq!(ResourceRef::parse(text), Err(fault), "{text}");
+        }
+        let most = ResourceRef::parse("qcs::im::uin/18446744073709551615:群组").unwrap();
+        assert_eq!((most.account(), most.resource()), (Account::Uin(u64::MAX), "群组"));
+        let bare = ResourceRef::parse("qcs::::uin/:x:y").unwrap();
+        assert_eq!((bare.account(), bare.service(), bare.resource()), (Account::Empty, "", "x:y"));
+    }
+
+    proptest::proptest! {
+        /// `read` looks once over the text; `split` and the rest look segment by segment.
+        #[test]
+        fn quick_reading_reads_the_same(
+            text in "(qcs:|qcs:|qcs:|)(:|:|:|x)(im|i_1|I|)(:|:|:|_)(gz|\\*|)(:|:|:|)\
+                (uin/|uid/|uin/|u)?([1-9][0-9]{0,20}|0?[0-9]{0,3})(:|:|:|)[:a-z群\u{7}0-9/]{0,12}"
+        ) {
+            let slowly = split(&text).ok().filter(|it| {
+                (it.service.is_empty() || is_service(it.service)) && is_region(it.region)
+            });
+            let slowly = slowly.and_then(|it| Some((it, parse_account(it.account)?)));
+            let quickly = read(&text);
+            proptest::prop_assert_eq!(quickly.is_some(), slowly.is_some());
+            if let (Some(name), Some((segments, account))) = (quickly, slowly) {
+                proptest::prop_assert_eq!(name.service(), segments.service);
+                proptest::prop_assert_eq!(name.region(), segments.region);
+                proptest::prop_assert_eq!(name.account(), account);
+                proptest::prop_assert_eq!(name.resource(), segments.resource);
+            }
         }
     }
 }

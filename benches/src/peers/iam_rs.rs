@@ -24,7 +24,7 @@ pub fn prepare(workload: &Workload, questions: &[Question]) -> Asked {
     });
     let mut context = Context::new();
     if workload.has_conditions {
-        context = context.with_string("aws:SourceIp", "10.1.2.3").with_string("im:env", "prod");
+        context = context.with_string("aws:SourceIp", "10.1.2.3").with_string("aws:UserAgent", "prod");
     }
     let asked: Vec<(usize, [String; 3])> = questions
         .iter()
@@ -67,7 +67,7 @@ pub fn aws(
         if workload.has_conditions {
             statement["Condition"] = serde_json::json!({
                 "IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "192.168.0.0/16"]},
-                "StringEquals": {"im:env": ["prod", "dev"]},
+                "StringEquals": {"aws:UserAgent": ["prod", "dev"]},
             });
         }
         statement

@@ -33,8 +33,8 @@ const OWN: [&str; ACTIONS] = [
     "ListenNotification",
     "ListenBucketNotification",
     "ListMultipartUploadParts",
-    "PutLifecycleConfiguration",
-    "GetLifecycleConfiguration",
+    "PutBucketLifecycle",
+    "GetBucketLifecycle",
     "PutBucketNotification",
     "PutBucketPolicy",
     "PutObject",
@@ -68,25 +68,22 @@ pub fn prepare(workload: &Workload, questions: &[Question]) -> Asked {
         });
         Policy::merge_policies(policies.collect())
     });
-    let requests: Vec<(usize, Action, String)> = questions
+    let asked: Vec<(usize, [String; 2])> = questions
         .iter()
-        .map(|question| {
-            let action = Action::try_from(own(question.action_at).as_str()).expect("an action");
-            (question.set, action, format!("app-{}", question.app))
-        })
+        .map(|it| (it.set, [own(it.action_at), format!("app-{}", it.app)]))
         .collect();
     let mut conditions: HashMap<String, Vec<String>> = HashMap::new();
     if workload.has_conditions {
         conditions.insert("SourceIp".to_owned(), vec!["10.1.2.3".to_owned()]);
-        conditions.insert("env".to_owned(), vec!["prod".to_owned()]);
+        conditions.insert("UserAgent".to_owned(), vec!["prod".to_owned()]);
     }
     let claims: HashMap<String, Value> = HashMap::new();
     Box::new(move |at| {
-        let (set, action, bucket) = &requests[at];
+        let (set, [action, bucket]) = &asked[at];
         policies[*set].is_allowed(&Args {
             account: "caller",
             groups: &None,
-            action: action.clone(),
+            action: Action::try_from(action.as_str()).expect("an action"),
             bucket,
             conditions: &conditions,
             is_owner: false,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::{ANY, Cell, Each, Entry, Index, Item, Kind, Rare, Row, Rows, at};
+use super::{ANY, Actions, Cell, Each, Entry, Index, Item, Kind, Rare, Row, Rows, at};
 use crate::engine::bits::Bits;
 use crate::engine::compile::CompiledPolicy;
 use crate::engine::shape::Shape;
@@ -51,6 +51,7 @@ struct Builder<'p> {
     is_beyond: bool,
     shapes: Numbered<Shape>,
     tails: Numbered<Pattern>,
+    rows: Vec<Row>,
     items: Vec<Item>,
     each: Vec<Each>,
 }
@@ -114,6 +115,7 @@ impl<'p> Builder<'p> {
             is_beyond,
             shapes: Numbered::new(),
             tails: Numbered::new(),
+            rows: Vec::new(),
             items: Vec::new(),
             each: Vec::new(),
         }
@@ -121,11 +123,12 @@ impl<'p> Builder<'p> {
 
     fn index(mut self) -> Index {
         let (mut index, mut rare) = (Index::default(), Rare::default());
+        self.entries.iter().for_each(|(_, it)| index.actions.extend(&it.compiled.actions));
         for (place, rests) in self.places() {
             let rows = self.rows(rests);
             match place {
-                Place::Star => index.star = Some(Box::new(rows)),
-                Place::Prefix("") => index.any = Some(Box::new(rows)),
+                Place::Star => index.star = rows,
+                Place::Prefix("") => index.any = rows,
                 Place::App(id) => drop(index.apps.insert(id, rows)),
                 Place::Text(text) => drop(rare.texts.insert(text.into(), rows)),
                 Place::Prefix(text) => drop(rare.prefixes.insert(text.into(), rows)),
@@ -144,6 +147,7 @@ impl<'p> Builder<'p> {
         index.rare = (!is_common).then(|| Box::new(rare));
         index.apps.shrink_to_fit();
         index.shapes = self.shapes.items.into();
+        index.rows = self.rows.into();
         index.items = self.items.into();
         index
     }
@@ -189,28 +193,31 @@ impl<'p> Builder<'p> {
     }
 
     fn rows(&mut self, rests: BTreeMap<Rest, Vec<u32>>) -> Rows {
-        let mut rows = Vec::new();
+        let from = number(self.rows.len());
         for (Rest { shape, tail, is_untested }, numbers) in rests {
             let mut by_actions = self.by_actions(&numbers);
             if is_untested {
                 let start = number(self.items.len());
                 let length = self.put(&numbers, |_| true);
-                let actions = all_of(&by_actions);
-                rows.push(Row { actions, shape, tail, cell: Cell::Untested { start, length } });
+                let actions = Actions::new(&all_of(&by_actions));
+                self.rows.push(Row {
+                    actions,
+                    shape,
+                    tail,
+                    cell: Cell::Untested { start, length },
+                });
             } else if by_actions.len() > SAME_MAX {
                 let cell = self.each(&numbers);
-                rows.push(Row { actions: all_of(&by_actions), shape, tail, cell });
+                let actions = Actions::new(&all_of(&by_actions));
+                self.rows.push(Row { actions, shape, tail, cell });
             } else {
                 for (actions, numbers) in by_actions.drain(..) {
                     let cell = self.cell(&numbers);
-                    rows.push(Row { actions, shape, tail, cell });
+                    self.rows.push(Row { actions: Actions::new(&actions), shape, tail, cell });
                 }
             }
         }
-        match rows.len() {
-            1 => rows.pop().map_or_else(|| Rows::Many(Box::default()), Rows::One),
-            _ => Rows::Many(rows.into()),
-        }
+        Rows { start: from, end: number(self.rows.len()) }
     }
 
     /// The statements by their actions.

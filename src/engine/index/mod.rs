@@ -88,7 +88,7 @@ enum Kind {
 #[derive(Debug)]
 struct Row {
     /// The catalogued actions of its statements.
-    actions: Arc<Bits>,
+    actions: Actions,
     /// Which shape must match; [`ANY`]: every one does.
     shape: u16,
     /// Which pattern the whole last segment must match, where its beginning does not say
@@ -97,14 +97,52 @@ struct Row {
     cell: Cell,
 }
 
+/// Catalogued actions, by id: a few in place, where looking costs no way to elsewhere in memory.
+#[derive(Debug)]
+enum Actions {
+    /// The places that are left over hold [`NO_ACTION`].
+    Few([u16; FEW]),
+    Many(Arc<Bits>),
+}
+
+/// Most actions that are kept in place; with these a row is as small as with a pointer.
+const FEW: usize = 7;
+/// No catalog has so many actions.
+const NO_ACTION: u16 = u16::MAX;
+
+impl Actions {
+    fn new(bits: &Arc<Bits>) -> Self {
+        let mut few = [NO_ACTION; FEW];
+        let mut places = few.iter_mut();
+        for number in bits.iter() {
+            let number = u16::try_from(number).ok().filter(|number| *number != NO_ACTION);
+            let (Some(place), Some(number)) = (places.next(), number) else {
+                return Self::Many(Arc::clone(bits));
+            };
+            *place = number;
+        }
+        Self::Few(few)
+    }
+
+    #[inline]
+    fn contains(&self, id: ActionId) -> bool {
+        match self {
+            Self::Few(few) => {
+                few.iter().fold(false, |is_there, one| is_there | (usize::from(*one) == id.index()))
+            }
+            Self::Many(bits) => bits.contains(id.index()),
+        }
+    }
+}
+
 /// No shape or tail: nothing that must match.
 const ANY: u16 = u16::MAX;
 
-/// The rows under one last segment.
-#[derive(Debug)]
-enum Rows {
-    One(Row),
-    Many(Box<[Row]>),
+/// The rows under one last segment: where they begin and end in `Index::rows`.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rows {
+    start: u32,
+    end: u32,
 }
 
 /// A cell for each action, by id.
@@ -132,14 +170,17 @@ struct Rare {
 
 #[derive(Debug, Default)]
 struct Index {
+    /// The catalogued actions of all statements.
+    actions: Bits,
     /// By SdkAppId.
     apps: HashMap<u64, Rows>,
+    rows: Box<[Row]>,
     shapes: Box<[Shape]>,
     items: Box<[Item]>,
     /// The bare `*` (rule R-03).
-    star: Option<Box<Rows>>,
+    star: Rows,
     /// Last segments that begin with anything.
-    any: Option<Box<Rows>>,
+    any: Rows,
     rare: Option<Box<Rare>>,
 }
 
@@ -161,11 +202,8 @@ impl Hit<'_> {
 }
 
 impl Rows {
-    fn as_slice(&self) -> &[Row] {
-        match self {
-            Self::One(row) => std::slice::from_ref(row),
-            Self::Many(rows) => rows,
-        }
+    fn is_empty(self) -> bool {
+        self.start == self.end
     }
 }
 
@@ -243,42 +281,57 @@ impl PolicySet {
 impl Index {
     #[inline]
     fn find<'a>(&'a self, question: &Question<'_>, hit: &mut impl FnMut(Hit<'a>)) {
+        if question.action_id.is_some_and(|id| !self.actions.contains(id.index())) {
+            return;
+        }
         let name = match question.target {
             Target::Star => None,
             Target::Name(name) => Some(name),
         };
-        let mut look = |rows: &'a Rows| {
-            for row in rows.as_slice() {
-                if self.is_about(row, name, question) {
-                    hit(self.hit(&row.cell, question.action_id));
-                }
-            }
-        };
-        self.star.iter().for_each(|rows| look(rows));
+        if !self.star.is_empty() {
+            self.look(self.star, name, question, hit);
+        }
         let Some(name) = name else { return };
         let segment = name.resource();
         let app = if self.apps.is_empty() { None } else { sdkappid(segment) };
         if let Some(rows) = app.and_then(|id| self.apps.get(&id)) {
-            look(rows);
+            self.look(*rows, Some(name), question, hit);
         }
-        self.any.iter().for_each(|rows| look(rows));
+        if !self.any.is_empty() {
+            self.look(self.any, Some(name), question, hit);
+        }
         let Some(rare) = &self.rare else { return };
         if app.is_none()
             && let Some(rows) = rare.texts.get(segment)
         {
-            look(rows);
+            self.look(*rows, Some(name), question, hit);
         }
         for length in &rare.prefix_lengths {
             if let Some(rows) = segment.get(..*length).and_then(|it| rare.prefixes.get(it)) {
-                look(rows);
+                self.look(*rows, Some(name), question, hit);
+            }
+        }
+    }
+
+    /// Tells what some rows have.
+    fn look<'a>(
+        &'a self,
+        rows: Rows,
+        name: Option<&ResourceRef<'_>>,
+        question: &Question<'_>,
+        hit: &mut impl FnMut(Hit<'a>),
+    ) {
+        for row in self.rows.get(at(rows.start)..at(rows.end)).unwrap_or_default() {
+            if self.is_about(row, name, question) {
+                hit(self.hit(&row.cell, question.action_id));
             }
         }
     }
 
     /// Whether action, shape and tail of a row match.
     #[inline]
-    fn is_about(&self, row: &Row, name: Option<ResourceRef<'_>>, question: &Question<'_>) -> bool {
-        if question.action_id.is_some_and(|id| !row.actions.contains(id.index())) {
+    fn is_about(&self, row: &Row, name: Option<&ResourceRef<'_>>, question: &Question<'_>) -> bool {
+        if question.action_id.is_some_and(|id| !row.actions.contains(id)) {
             return false;
         }
         let Some(name) = name else { return true };
@@ -290,7 +343,7 @@ impl Index {
         shape_matches && (row.tail == ANY || self.tail_matches(row.tail, name, question))
     }
 
-    fn tail_matches(&self, tail: u16, name: ResourceRef<'_>, question: &Question<'_>) -> bool {
+    fn tail_matches(&self, tail: u16, name: &ResourceRef<'_>, question: &Question<'_>) -> bool {
         let tail = self.rare.as_ref().and_then(|rare| rare.tails.get(usize::from(tail)));
         tail.is_some_and(|tail| tail.matches(name.resource(), question.variables))
     }

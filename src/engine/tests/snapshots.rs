@@ -60,22 +60,25 @@ fn the_index_finds_what_matches_however_much_is_attached() {
     let found = |action: &str, target| {
         let asked = Fixture::new([]).request(ALICE, action, APP1).unwrap();
         let variables = Variables { uin: ALICE, owner: snapshot.owner() };
-        let overlay = facts::Overlay::new(&snapshot, asked.checked(), target);
-        let question = evaluate::Question {
-            action: asked.parts().action.by_ref(),
-            action_id: asked.action_id(snapshot.world().catalog()),
-            target,
-            variables: &variables,
-            overlay: &overlay,
-        };
         let mut found = (0, 0);
-        set.find(&question, |hit| {
-            found.0 += hit.allows.len();
-            found.1 += hit.conditional.len() + hit.untested.len();
+        asked.checked(|checked| {
+            let overlay = facts::Overlay::new(&snapshot, checked, target);
+            let question = evaluate::Question {
+                action: asked.parts().action.by_ref(),
+                action_id: asked.action_id(snapshot.world().catalog()),
+                target,
+                variables: &variables,
+                overlay: &overlay,
+            };
+            set.find(&question, |hit| {
+                found.0 += hit.allows.len();
+                found.1 += hit.conditional.len() + hit.untested.len();
+            });
         });
         found
     };
-    let (one, star) = (facts::Target::Name(name.by_ref()), facts::Target::Star);
+    let name = name.by_ref();
+    let (one, star) = (facts::Target::Name(&name), facts::Target::Star);
     assert_eq!(found("im:DescribeConfInfo", one), (1, 0));
     // The manual's own example is in no catalog.
     assert_eq!(found("im:RemoveUser", one), (0, 1));

@@ -118,6 +118,12 @@ impl Context {
         Ok(())
     }
 
+    /// Whether there are no keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// The keys and values, in key order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[ContextValue])> {
         self.values.iter().map(|(key, values)| (key.as_str(), values.as_slice()))
