@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::index::Catalog;
 use super::presets::{general_policies, presets};
+use crate::lang::hex::hex;
 
 impl Catalog {
     /// The digest, in hexadecimal.
@@ -29,6 +30,6 @@ impl Catalog {
             add(preset.name);
             add(&String::from_utf8_lossy(preset.document));
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, CliError, ExitStatus, table_or};
 use super::client::{Client, Pages};
 use super::view;
+use crate::lang::hex::hex;
 use crate::service::proto;
 
 /// Lists the log from an entry on; entries that are not proved make it exit status 1.
@@ -105,8 +106,4 @@ fn content(content: &proto::RecordContent) -> Value {
         }
         None => Value::Null,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

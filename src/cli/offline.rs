@@ -84,7 +84,7 @@ impl Offline {
     /// When the request is refused.
     pub fn check(&self, request: &proto::CheckRequest) -> Result<proto::CheckResponse, CliError> {
         let explanation = self.decide(request)?;
-        let decision = unnumbered_decision(&explanation.decision, self.owner());
+        let decision = unnumbered_decision(explanation.decision, self.owner());
         Ok(proto::CheckResponse { decision: Some(decision) })
     }
 
@@ -98,9 +98,9 @@ impl Offline {
     ) -> Result<proto::ExplainResponse, CliError> {
         let explanation = self.decide(request)?;
         Ok(proto::ExplainResponse {
-            decision: Some(unnumbered_decision(&explanation.decision, self.owner())),
             traces: explanation.resources.iter().map(resource_trace).collect(),
             summary: summary(&explanation.decision, Some(&explanation)),
+            decision: Some(unnumbered_decision(explanation.decision, self.owner())),
             missing_keys: explanation.missing_keys,
         })
     }

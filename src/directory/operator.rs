@@ -18,6 +18,7 @@ use super::id::{PolicyId, VersionNumber};
 use super::name;
 use super::policy::PolicyBody;
 use super::quota::Quotas;
+use crate::lang::hex::hex;
 
 /// The stored record of one of the operator's presets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,7 +203,7 @@ pub fn digest(files: &[OperatorFile]) -> String {
             None => sha.update([0]),
         }
     }
-    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&sha.finalize())
 }
 
 fn byte_len(len: usize) -> [u8; 8] {

@@ -7,13 +7,12 @@
 //! the author's own text. It must never change what a policy means. Side branch of the flow: a
 //! `ValidPolicy` in, text out.
 
-use std::fmt::Write as _;
-
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::document::{ConditionText, PrincipalText, Scalar, Spanned, StatementText};
+use super::hex::hex;
 use super::json::significant_chars;
 use super::limits::POLICY_CHARS_MAX;
 use super::valid::ValidPolicy;
@@ -39,11 +38,7 @@ pub fn format(policy: &ValidPolicy) -> String {
 pub fn digest(policy: &ValidPolicy) -> String {
     let form = PolicyForm { statements: policy.document().statements(), bare: false };
     let text = serde_json::to_vec(&form).unwrap_or_default();
-    Sha256::digest(&text).iter().fold(String::new(), |mut out, byte| {
-        // INVARIANT (writing to memory): a string takes every write.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    hex(&Sha256::digest(&text))
 }
 
 /// A document to be written; `bare` leaves out the brackets around single entries.

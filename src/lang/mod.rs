@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod document;
 mod findings;
 pub mod format;
+pub mod hex;
 mod json;
 pub mod limits;
 pub mod lint;

@@ -94,6 +94,8 @@ pub struct Node {
     clock: Arc<dyn Clock>,
     settings: NodeSettings,
     tokens: Tokens,
+    /// The token that was written last: most answers are of one revision.
+    last_token: ArcSwapOption<(Revision, String)>,
     /// What seals secrets; none without a master key.
     vault: Option<Vault>,
     /// Opened session tokens.
@@ -166,6 +168,7 @@ impl Node {
             presets_turn: Mutex::new(None),
             kept_presets: KeptPresets::default(),
             shipped_digest: OnceLock::new(),
+            last_token: ArcSwapOption::empty(),
             store,
             catalog,
             clock,
@@ -234,7 +237,14 @@ impl Node {
     /// The token of a revision.
     #[must_use]
     pub fn token(&self, revision: Revision) -> String {
-        self.tokens.write(revision)
+        if let Some(last) = &*self.last_token.load()
+            && last.0 == revision
+        {
+            return last.1.clone();
+        }
+        let token = self.tokens.write(revision);
+        self.last_token.store(Some(Arc::new((revision, token.clone()))));
+        token
     }
 
     /// The revision of a token; none for the empty text.

@@ -4,8 +4,9 @@
 //! engine decide. It must never decide by itself, with one exception: who is nobody here is denied
 //! (rule D-12), because there is no account to ask.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::Node;
 use super::clock::new_decision_id;
@@ -76,14 +77,15 @@ pub struct Explained {
 #[derive(Debug)]
 pub struct BatchQuery {
     applied: Revision,
-    views: BTreeMap<u64, Option<Arc<AccountView>>>,
+    /// By owner; nearly always one.
+    views: SmallVec<[(u64, Option<Arc<AccountView>>); 1]>,
 }
 
 impl BatchQuery {
     /// The newest revision that an answer so far was made at.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        let newest = self.views.values().flatten().map(|view| view.as_of).max();
+        let newest = self.views.iter().flat_map(|(_, view)| view).map(|view| view.as_of).max();
         newest.map_or(self.applied, |newest| newest.max(self.applied))
     }
 }
@@ -115,7 +117,7 @@ impl Node {
     /// [`NodeError::NotYet`] when this node is not at `at_least` in time.
     pub async fn begin(&self, at_least: Option<Revision>) -> Result<BatchQuery, NodeError> {
         self.wait_at_least(at_least).await?;
-        Ok(BatchQuery { applied: self.applied_revision(), views: BTreeMap::new() })
+        Ok(BatchQuery { applied: self.applied_revision(), views: SmallVec::new() })
     }
 
     /// Decides one question.
@@ -222,11 +224,11 @@ impl Node {
         batch: &mut BatchQuery,
         owner_uin: u64,
     ) -> Result<Option<Arc<AccountView>>, NodeError> {
-        if let Some(view) = batch.views.get(&owner_uin) {
+        if let Some((_, view)) = batch.views.iter().find(|(owner, _)| *owner == owner_uin) {
             return Ok(view.clone());
         }
         let view = self.view(owner_uin).await?;
-        batch.views.insert(owner_uin, view.clone());
+        batch.views.push((owner_uin, view.clone()));
         Ok(view)
     }
 

@@ -7,6 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use super::error::NodeError;
+use crate::lang::hex::hex;
 use crate::store::Revision;
 
 /// Hexadecimal digits of the part that names the store.
@@ -74,9 +75,9 @@ impl Tokens {
 /// The first `digits` hexadecimal digits of the SHA-256 of a text.
 pub(crate) fn hash_digits(text: &str, digits: usize) -> String {
     let hash = Sha256::digest(text.as_bytes());
-    let mut hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.truncate(digits);
-    hex
+    let mut text = hex(hash.get(..digits.div_ceil(2)).unwrap_or(&hash));
+    text.truncate(digits);
+    text
 }
 
 #[cfg(test)]

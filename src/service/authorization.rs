@@ -6,19 +6,19 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_stream::{Stream, StreamExt};
+use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::page::Page;
 use super::proto;
 use super::proto::authorization_service_server::AuthorizationService;
-use super::rpc::call;
-use super::status::{ApiError, status};
+use super::rpc::{call, frequent_call};
+use super::status::ApiError;
+use super::stream_check::Answers;
 use super::wire::request::{self, BATCH_ENTRIES_MAX};
 use super::wire::{self, decision};
 use crate::lang::action::ActionName;
+use crate::lang::hex::hex;
 use crate::node::{
     ActionSearch, Asker, CheckQuery, Node, NodeError, PrincipalSearch, ResourceSearch,
 };
@@ -41,7 +41,7 @@ impl Authorization {
         let (query, at_least) = request::check(&self.node, check)?;
         let mut batch = self.node.begin(at_least).await?;
         let answer = self.node.check(&mut batch, query).await?;
-        Ok(decision::decision(&self.node, &answer))
+        Ok(decision::decision(&self.node, answer))
     }
 
     async fn batch(
@@ -58,7 +58,7 @@ impl Authorization {
                 Ok(query) => self.node.check(&mut batch, query).await,
                 Err(fault) => Err(fault),
             };
-            answers.push(batch_entry(answer.map(|answer| decision::decision(&self.node, &answer))));
+            answers.push(batch_entry(answer.map(|answer| decision::decision(&self.node, answer))));
         }
         let revision = self.node.token(batch.revision());
         Ok(proto::BatchCheckResponse { entries: answers, revision })
@@ -73,10 +73,10 @@ impl Authorization {
         let simulated = self.node.simulate(&mut batch, simulation).await?;
         let (traces, missing_keys, _) = decision::explanation(&simulated.simulated);
         Ok(proto::SimulateResponse {
-            decision: Some(decision::decision(&self.node, &simulated.simulated.answer)),
+            decision: Some(decision::decision(&self.node, simulated.simulated.answer)),
             traces,
             missing_keys,
-            stored: Some(decision::decision(&self.node, &simulated.stored)),
+            stored: Some(decision::decision(&self.node, simulated.stored)),
             findings: wire::findings(&simulated.findings),
         })
     }
@@ -209,8 +209,7 @@ impl Authorization {
 
 /// What a search's page tokens belong to: the search itself, without page and freshness.
 fn list_name(kind: &str, search: &impl prost::Message) -> String {
-    let bytes: String = search.encode_to_vec().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{kind} {bytes}")
+    format!("{kind} {}", hex(&search.encode_to_vec()))
 }
 
 fn batch_entry(result: Result<proto::Decision, NodeError>) -> proto::BatchCheckEntry {
@@ -231,36 +230,6 @@ fn named_owner(principal: Option<&proto::Principal>) -> u64 {
     principal.map(|principal| principal.owner_uin).unwrap_or_default()
 }
 
-/// Answers a stream in order until the caller ends it or the node stops.
-async fn answer_all(
-    service: Authorization,
-    mut entries: Streaming<proto::CheckRequest>,
-    answers: mpsc::Sender<Result<proto::BatchCheckEntry, Status>>,
-) {
-    let mut stopping = service.node.stopping();
-    let stopped = async move { drop(stopping.wait_for(|is_stopping| *is_stopping).await) };
-    tokio::pin!(stopped);
-    loop {
-        let entry = tokio::select! {
-            entry = entries.next() => entry,
-            () = answers.closed() => return,
-            () = &mut stopped => {
-                let _ = answers.send(Err(status(NodeError::Stopping))).await;
-                return;
-            }
-        };
-        let answer = match entry {
-            Some(Ok(entry)) => Ok(batch_entry(service.check_one(entry).await)),
-            Some(Err(broken)) => Err(broken),
-            None => return,
-        };
-        let is_last = answer.is_err();
-        if answers.send(answer).await.is_err() || is_last {
-            return;
-        }
-    }
-}
-
 #[tonic::async_trait]
 impl AuthorizationService for Authorization {
     async fn check(
@@ -268,7 +237,7 @@ impl AuthorizationService for Authorization {
         request: Request<proto::CheckRequest>,
     ) -> Result<Response<proto::CheckResponse>, Status> {
         let request = request.into_inner();
-        call("Check", named_owner(request.principal.as_ref()), async {
+        frequent_call("Check", named_owner(request.principal.as_ref()), async {
             let decision = Some(self.check_one(request).await?);
             Ok(proto::CheckResponse { decision })
         })
@@ -279,7 +248,7 @@ impl AuthorizationService for Authorization {
         &self,
         request: Request<proto::BatchCheckRequest>,
     ) -> Result<Response<proto::BatchCheckResponse>, Status> {
-        call("BatchCheck", 0, self.batch(request.into_inner())).await
+        frequent_call("BatchCheck", 0, self.batch(request.into_inner())).await
     }
 
     type StreamCheckStream =
@@ -289,11 +258,14 @@ impl AuthorizationService for Authorization {
         &self,
         request: Request<Streaming<proto::CheckRequest>>,
     ) -> Result<Response<Self::StreamCheckStream>, Status> {
-        // Room for one: an entry is answered before the next is taken, no faster than it is read.
-        let (sender, answers) = mpsc::channel(1);
-        tokio::spawn(answer_all(self.clone(), request.into_inner(), sender));
-        let answers: Self::StreamCheckStream = Box::pin(ReceiverStream::new(answers));
-        call("StreamCheck", 0, async { Ok(answers) }).await
+        let service = self.clone();
+        let answer = move |question| {
+            let service = service.clone();
+            async move { batch_entry(service.check_one(question).await) }
+        };
+        let answers = Answers::new(&self.node, request.into_inner(), answer);
+        let answers: Self::StreamCheckStream = Box::pin(answers);
+        frequent_call("StreamCheck", 0, async { Ok(answers) }).await
     }
 
     async fn explain(
@@ -308,7 +280,7 @@ impl AuthorizationService for Authorization {
             let mut batch = self.node.begin(at_least).await?;
             let explained = self.node.explain(&mut batch, query).await?;
             let (traces, missing_keys, summary) = decision::explanation(&explained);
-            let decision = Some(decision::decision(&self.node, &explained.answer));
+            let decision = Some(decision::decision(&self.node, explained.answer));
             Ok(proto::ExplainResponse { decision, traces, missing_keys, summary })
         })
         .await

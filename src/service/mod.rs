@@ -18,6 +18,7 @@ pub mod proto;
 mod refusal;
 mod rpc;
 mod status;
+mod stream_check;
 mod watch;
 pub mod wire;
 

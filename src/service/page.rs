@@ -3,6 +3,7 @@
 //! A token holds a hash of the list it belongs to and the last item's key, so a token of another
 //! list is refused instead of skipping items. Callers must treat it as opaque.
 
+use crate::lang::hex::hex;
 use crate::node::{NodeError, hash_digits, shorten};
 
 use super::proto;
@@ -56,8 +57,7 @@ impl Page {
     /// The token of the page after the one that ends with this key; empty when there is none.
     pub(super) fn token(&self, last: Option<&str>) -> String {
         let Some(last) = last else { return String::new() };
-        let hex: String = last.bytes().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}{hex}", self.list)
+        format!("{}{}", self.list, hex(last.as_bytes()))
     }
 
     /// One page of items that stand in ascending order of a number.

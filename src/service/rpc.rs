@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Instant;
 
 use tonic::{Response, Status};
-use tracing::{Instrument, debug, info_span};
+use tracing::{Instrument, Span, debug, debug_span, info_span};
 
 use super::status::status;
 use crate::node::NodeError;
@@ -18,17 +18,34 @@ pub(super) async fn call<T>(
     owner_uin: u64,
     work: impl Future<Output = Result<T, NodeError>>,
 ) -> Result<Response<T>, Status> {
+    served(work, status).instrument(info_span!("rpc", method, owner_uin)).await
+}
+
+/// As [`call`], for what is asked thousands of times a second: at the usual level of the log only
+/// an error gets a span.
+pub(super) async fn frequent_call<T>(
+    method: &'static str,
+    owner_uin: u64,
+    work: impl Future<Output = Result<T, NodeError>>,
+) -> Result<Response<T>, Status> {
+    let span = debug_span!("rpc", method, owner_uin);
+    let fail = |error| match Span::current().is_disabled() {
+        true => info_span!("rpc", method, owner_uin).in_scope(|| status(error)),
+        false => status(error),
+    };
+    served(work, fail).instrument(span).await
+}
+
+async fn served<T>(
+    work: impl Future<Output = Result<T, NodeError>>,
+    fail: impl FnOnce(NodeError) -> Status,
+) -> Result<Response<T>, Status> {
     let started = Instant::now();
-    let span = info_span!("rpc", method, owner_uin);
-    async move {
-        let result = work.await.map_err(status);
-        let code = match &result {
-            Ok(_) => tonic::Code::Ok,
-            Err(status) => status.code(),
-        };
-        debug!(code = ?code, elapsed_us = started.elapsed().as_micros(), "served");
-        result.map(Response::new)
-    }
-    .instrument(span)
-    .await
+    let result = work.await.map_err(fail);
+    let code = match &result {
+        Ok(_) => tonic::Code::Ok,
+        Err(status) => status.code(),
+    };
+    debug!(code = ?code, elapsed_us = started.elapsed().as_micros(), "served");
+    result.map(Response::new)
 }

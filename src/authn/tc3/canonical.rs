@@ -11,6 +11,7 @@ use super::authorization::Authorization;
 use super::error::{Tc3Error, cut};
 use super::{RequestParts, only_header};
 use crate::authn::secret::SecretKey;
+use crate::lang::hex::hex;
 
 /// The value of `X-TC-Content-SHA256` that leaves the body out of the signature.
 const UNSIGNED_PAYLOAD: &[u8] = b"UNSIGNED-PAYLOAD";
@@ -92,8 +93,4 @@ fn mac(key: &[u8], text: &str) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     mac.update(text.as_bytes());
     Some(mac)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

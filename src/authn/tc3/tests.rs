@@ -6,8 +6,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::canonical::{canonical_request, hex, payload_hash};
+use super::canonical::{canonical_request, payload_hash};
 use super::*;
+use crate::lang::hex::hex;
 
 const SECRET_ID: &str = "AKIDEXAMPLE000000000000000000000000";
 const SECRET_KEY: &str = "SKEXAMPLE00000000000000000000000";

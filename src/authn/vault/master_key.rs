@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::keys;
 use crate::authn::random::{self, NoEntropy};
+use crate::lang::hex::hex;
 
 const LINE_PREFIX: &str = "camgate-master-key-1:";
 /// Characters of the base64 of 32 bytes.
@@ -133,7 +134,7 @@ impl MasterKey {
     #[must_use]
     pub fn id(&self) -> String {
         let digest = self.derive("camgate master key id 1");
-        digest.iter().take(ID_BYTES).map(|byte| format!("{byte:02x}")).collect()
+        hex(digest.get(..ID_BYTES).unwrap_or_default())
     }
 
     /// A key for one use.

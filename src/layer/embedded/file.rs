@@ -10,6 +10,7 @@ use std::path::Path;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::lang::hex::hex;
 use crate::layer::proto::KeptSnapshot;
 
 const FORMAT: &str = "camgate-snapshot-1";
@@ -62,9 +63,7 @@ pub(super) fn write(path: &Path, kept: &KeptSnapshot) -> Result<(), FileError> {
 }
 
 fn head(message: &[u8]) -> String {
-    let sum = Sha256::digest(message);
-    let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{FORMAT} {sum}")
+    format!("{FORMAT} {}", hex(&Sha256::digest(message)))
 }
 
 fn create(path: &Path) -> io::Result<File> {

@@ -10,26 +10,26 @@ use crate::node::{Answer, Explained, Node};
 use crate::service::proto;
 
 /// A node's answer: the decision, with its revision and its id.
-pub(in crate::service) fn decision(node: &Node, answer: &Answer) -> proto::Decision {
+pub(in crate::service) fn decision(node: &Node, answer: Answer) -> proto::Decision {
     let Answer { decision, owner_uin, revision, decision_id } = answer;
     proto::Decision {
-        revision: node.token(*revision),
-        decision_id: decision_id.clone(),
-        ..unnumbered_decision(decision, *owner_uin)
+        revision: node.token(revision),
+        decision_id,
+        ..unnumbered_decision(decision, owner_uin)
     }
 }
 
 /// A decision made without a node: it has no revision and no id.
 #[must_use]
-pub fn unnumbered_decision(decision: &Decision, owner_uin: u64) -> proto::Decision {
+pub fn unnumbered_decision(decision: Decision, owner_uin: u64) -> proto::Decision {
     let Decision { outcome: decided, reason, determining, errors, filter, notes } = decision;
     proto::Decision {
-        outcome: outcome(*decided).into(),
-        reason: reason_word(*reason).into(),
+        outcome: outcome(decided).into(),
+        reason: reason_word(reason).into(),
         layer: reason.layer().map_or(proto::Layer::Unspecified, layer).into(),
         determining: determining.iter().map(determining_statement).collect(),
-        errors: errors.iter().map(decision_error).collect(),
-        filter: filter.as_ref().map(filter_message),
+        errors: errors.into_iter().map(decision_error).collect(),
+        filter: filter.map(filter_message),
         notes: notes.iter().map(note).collect(),
         revision: String::new(),
         decision_id: String::new(),
@@ -87,7 +87,7 @@ fn determining_statement(it: &Determining) -> proto::DeterminingStatement {
     }
 }
 
-fn decision_error(error: &DecisionError) -> proto::DecisionError {
+fn decision_error(error: DecisionError) -> proto::DecisionError {
     let DecisionError {
         layer: at,
         policy_id,
@@ -98,18 +98,18 @@ fn decision_error(error: &DecisionError) -> proto::DecisionError {
         message,
     } = error;
     proto::DecisionError {
-        layer: layer(*at).into(),
-        policy_id: *policy_id,
+        layer: layer(at).into(),
+        policy_id,
         policy_name: policy_name.to_string(),
-        policy_version: *version,
+        policy_version: version,
         statement: statement.map(narrow),
-        message: message.clone(),
+        message,
     }
 }
 
-fn filter_message(filter: &Filter) -> proto::Filter {
+fn filter_message(filter: Filter) -> proto::Filter {
     let Filter { all, resources } = filter;
-    proto::Filter { all: *all, resources: resources.clone() }
+    proto::Filter { all, resources }
 }
 
 fn note(note: &Note) -> String {

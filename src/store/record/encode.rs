@@ -12,6 +12,7 @@ use crate::directory::{
     OperatorPreset, Policy, PolicyId, PolicyVersion, Profile, Record, Role, SecretEntry, Slot,
     SubAccount, SubAccountKind, Tombstone, UinEntry,
 };
+use crate::lang::hex::hex;
 use crate::store::proto;
 
 /// The bytes of a record.
@@ -66,8 +67,7 @@ pub fn encode_for_log(record: &Record) -> Vec<u8> {
 
 /// What stands in the change log for a secret: it shows a change, and nothing else.
 fn hide(secret: &[u8]) -> String {
-    let digits = digest(secret).map(|byte| format!("{byte:02x}")).concat();
-    format!("sha256:{digits}")
+    format!("sha256:{}", hex(&digest(secret)))
 }
 
 /// The bytes of the record of one of the operator's presets.
