@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use camgate::catalog::Catalog;
 use camgate::engine::{
-    AccountSnapshot, ActionQuery, NoTrace, Outcome, Query, Request, RequestParts, Resource, ResourceQuery,
-    decide, decide_ref, reference,
+    AccountSnapshot, ActionQuery, NoTrace, Outcome, Query, Request, RequestParts, Resource,
+    ResourceQuery, decide, decide_ref, reference,
 };
 use camgate::lang::action::ActionName;
 use camgate::lang::condition::Context;
@@ -31,7 +31,12 @@ const PEER_QUESTIONS: usize = 200;
 
 /// From text to the whole decision, of which everything is looked at.
 #[inline(never)]
-pub fn ours(snapshot: &AccountSnapshot, context: &Context, now: Timestamp, asked: &Question) -> u64 {
+pub fn ours(
+    snapshot: &AccountSnapshot,
+    context: &Context,
+    now: Timestamp,
+    asked: &Question,
+) -> u64 {
     let catalog = snapshot.world().catalog();
     let query = Query {
         principal: asked.uin.parse().expect("a uin"),
@@ -184,8 +189,7 @@ fn beside(table: &mut Table, workload: &Workload, what: &str, attached: usize, p
     let mut rng = Rng::new(13);
     let questions: Vec<Question> =
         (0..PEER_QUESTIONS).map(|_| workload.question(&mut rng, PEER_SETS)).collect();
-    let requests: Vec<Request> =
-        questions.iter().map(|asked| request(workload, asked)).collect();
+    let requests: Vec<Request> = questions.iter().map(|asked| request(workload, asked)).collect();
     let expected: Vec<bool> = requests
         .iter()
         .map(|it| decide(&workload.snapshot, it, &mut NoTrace).outcome == Outcome::Allow)

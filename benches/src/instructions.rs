@@ -24,8 +24,18 @@ const CASES: [Case; 5] = [
     Case { name: "1 policy", sub_accounts: 100, attached: 1, has_conditions: false },
     Case { name: "50 policies", sub_accounts: 100, attached: 50, has_conditions: false },
     Case { name: "200 policies", sub_accounts: 100, attached: 200, has_conditions: false },
-    Case { name: "200 policies, 10,000 users", sub_accounts: 10_000, attached: 200, has_conditions: false },
-    Case { name: "50 policies, conditional", sub_accounts: 100, attached: 50, has_conditions: true },
+    Case {
+        name: "200 policies, 10,000 users",
+        sub_accounts: 10_000,
+        attached: 200,
+        has_conditions: false,
+    },
+    Case {
+        name: "50 policies, conditional",
+        sub_accounts: 100,
+        attached: 50,
+        has_conditions: true,
+    },
 ];
 
 struct Case {
@@ -119,7 +129,9 @@ fn count(case: usize) -> Result<u64, String> {
         .arg(program)
         .args(["ask", &case.to_string()])
         .output()
-        .map_err(|fault| format!("valgrind cannot be run: {fault}; install the package valgrind"))?;
+        .map_err(|fault| {
+            format!("valgrind cannot be run: {fault}; install the package valgrind")
+        })?;
     let said = String::from_utf8_lossy(&run.stderr);
     let _ = std::fs::remove_file(&out);
     let collected = said

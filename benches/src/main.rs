@@ -14,6 +14,10 @@ use clap::{Parser, Subcommand};
 
 use table::Table;
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(about = "Ratios of camgate's speed, each within one run")]
 struct Arguments {

@@ -29,9 +29,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch as watch_channel;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::server::NamedService;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
@@ -189,7 +189,6 @@ impl GrpcServer {
         let follow = tokio::spawn(follow_readiness(Arc::clone(&node), reporter.clone()));
         let (stopping, mut is_stopping) = watch_channel::channel(false);
         let router = Server::builder()
-            .tcp_nodelay(true)
             .http2_max_header_list_size(HEADER_BYTES_MAX)
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
             .add_service(health)
@@ -212,11 +211,12 @@ impl GrpcServer {
         let router = router.add_service(
             EnvoyAuthorizationServer::new(gate).max_decoding_message_size(GATE_BYTES_MAX),
         );
-        let serving =
-            router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
-                // An error means that the sender is gone, which is the end too.
-                let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
-            });
+        // The builder's own setting is for listeners that it opens itself.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let serving = router.serve_with_incoming_shutdown(incoming, async move {
+            // An error means that the sender is gone, which is the end too.
+            let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+        });
         info!(%address, "gRPC is served");
         tokio::pin!(serving);
         let result = tokio::select! {

@@ -1,7 +1,8 @@
 //! Cedar: a policy for each statement, in one policy set per caller; no entities are needed.
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
+    Authorizer, Context, Decision, Entities, EntityId, EntityTypeName, EntityUid, PolicySet,
+    Request,
 };
 
 use super::{Asked, of_sets};

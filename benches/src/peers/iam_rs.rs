@@ -24,7 +24,8 @@ pub fn prepare(workload: &Workload, questions: &[Question]) -> Asked {
     });
     let mut context = Context::new();
     if workload.has_conditions {
-        context = context.with_string("aws:SourceIp", "10.1.2.3").with_string("aws:UserAgent", "prod");
+        context =
+            context.with_string("aws:SourceIp", "10.1.2.3").with_string("aws:UserAgent", "prod");
     }
     let asked: Vec<(usize, [String; 3])> = questions
         .iter()

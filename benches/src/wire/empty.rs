@@ -9,8 +9,8 @@ use camgate::service::proto::authorization_service_server::{
     AuthorizationService, AuthorizationServiceServer,
 };
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, StreamExt};
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::server::Answers;
@@ -22,9 +22,8 @@ pub async fn start(answers: Answers) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let serving = tonic::transport::Server::builder()
-        .tcp_nodelay(true)
         .add_service(AuthorizationServiceServer::new(Empty(answers)))
-        .serve_with_incoming(TcpListenerStream::new(listener));
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
     tokio::spawn(serving);
     address
 }

@@ -54,6 +54,8 @@ async fn measure(table: &mut Table, round_ms: u64) {
                 Kind::Stream => "StreamCheck / empty handler",
             };
             table.add("wire", &what, figure, Spread::ratio(&of_ours, &of_empty), budget);
+            let rate = Spread::new(of_ours.clone()).median();
+            table.remark(format!("{figure}, {what}: {rate:.0} decisions per second of ours"));
             rates.push(of_ours);
         }
         let [check, batch, stream] = &rates[..] else { continue };

@@ -59,9 +59,7 @@ pub struct Answers {
     pub batch: proto::BatchCheckResponse,
 }
 
-async fn client(
-    address: SocketAddr,
-) -> AuthorizationServiceClient<tonic::transport::Channel> {
+async fn client(address: SocketAddr) -> AuthorizationServiceClient<tonic::transport::Channel> {
     AuthorizationServiceClient::connect(format!("http://{address}")).await.expect("a connection")
 }
 
@@ -69,7 +67,8 @@ async fn client(
 async fn fill(address: SocketAddr) -> Vec<proto::CheckRequest> {
     let uri = format!("http://{address}");
     let mut admin = AdministrationServiceClient::connect(uri).await.expect("a connection");
-    let account = proto::CreateAccountRequest { owner_uin: OWNER, app_id: 1_250_000_001, options: None };
+    let account =
+        proto::CreateAccountRequest { owner_uin: OWNER, app_id: 1_250_000_001, options: None };
     admin.create_account(account).await.expect("an account");
     let workload = Workload::new(SUB_ACCOUNTS, ATTACHED, 20, 100, false);
     let mut ids = Vec::new();
