@@ -20,7 +20,7 @@ use crate::workload::{Question, Rng, Workload, uin};
 /// Questions of a batch: their texts stay near, what they ask about does not.
 const BATCH: usize = 2_000;
 /// Batches of a round.
-const BATCHES: usize = 25;
+pub const BATCHES: usize = 25;
 /// Policies that sets are drawn from.
 const POOL: usize = 4_000;
 /// Different sets of policies.
@@ -95,7 +95,7 @@ impl LowerBound {
 /// What a point takes, in nanoseconds, round by round.
 pub struct Point {
     pub ours: Vec<f64>,
-    lower: Vec<f64>,
+    pub lower: Vec<f64>,
 }
 
 /// Times ours and the lower bound in turn, on fresh questions.

@@ -1,12 +1,17 @@
 //! Times camgate beside the least that it must do and beside its peers, and writes the page.
 
+mod accounts;
 mod decide;
+mod growth;
 mod instructions;
+mod load;
 mod measure;
+mod page;
 mod peers;
 mod table;
 mod wire;
 mod workload;
+mod write;
 
 use std::process::ExitCode;
 
@@ -28,12 +33,18 @@ struct Arguments {
     quick: bool,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Part {
     /// Every part, and the page docs/performance.md
     All,
     /// A decision in process, beside the lower bound, the reference and the peers
     Decide,
+    /// How a decision grows with statements and policies, and what a second thread adds
+    Growth,
+    /// From a write to its being visible, while others read
+    Write,
+    /// Loading accounts: time and memory
+    Load,
     /// Checks over loopback, beside an empty tonic handler
     Wire,
     /// Instructions of a decision, counted by callgrind and compared with what was recorded
@@ -45,14 +56,20 @@ enum Part {
     /// What runs under callgrind
     #[command(hide = true)]
     Ask { case: usize },
+    /// What loads accounts in a process of its own
+    #[command(hide = true)]
+    Hold { what: String, accounts: usize },
 }
 
 fn main() -> ExitCode {
     let Arguments { part, quick } = Arguments::parse();
     let mut table = Table::default();
     match part {
-        Part::All => {}
+        Part::All => return all(&mut table, quick),
         Part::Decide => decide::run(&mut table, quick),
+        Part::Growth => growth::run(&mut table, quick, None),
+        Part::Write => write::run(&mut table, quick),
+        Part::Load => load::run(&mut table, quick),
         Part::Wire => wire::run(&mut table, quick),
         Part::Instructions { record } => {
             if let Err(fault) = instructions::run(&mut table, record) {
@@ -61,7 +78,29 @@ fn main() -> ExitCode {
             }
         }
         Part::Ask { case } => instructions::ask(case),
+        Part::Hold { what, accounts } => load::hold(&what, accounts),
     }
-    let _ = table.markdown();
     ExitCode::SUCCESS
+}
+
+/// Every part; the page, unless the figures are worth little.
+fn all(table: &mut Table, quick: bool) -> ExitCode {
+    let figures = page::figures();
+    decide::run(table, quick);
+    growth::run(table, quick, (!quick).then_some(&*figures));
+    write::run(table, quick);
+    wire::run(table, quick);
+    load::run(table, quick);
+    let counted = instructions::run(table, false);
+    if !quick && let Err(fault) = page::write(table) {
+        eprintln!("docs/performance.md cannot be written: {fault}");
+        return ExitCode::FAILURE;
+    }
+    match counted {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::FAILURE
+        }
+    }
 }

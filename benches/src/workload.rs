@@ -93,22 +93,9 @@ impl Workload {
         has_conditions: bool,
     ) -> Self {
         let catalog = Catalog::builtin();
-        let actions: Vec<String> = catalog
-            .actions_of("im")
-            .iter()
-            .filter(|action| action.granularity == Granularity::Resource)
-            .map(|action| action.qualified_name())
-            .take(ACTIONS)
-            .collect();
-        assert_eq!(actions.len(), ACTIONS);
+        let actions = names_of_actions();
         let mut rng = Rng::new(7);
-        let rules: Vec<Rule> = (0..policies)
-            .map(|at| Rule {
-                app: 1_400_000_000 + rng.below(APPS as usize) as u64,
-                allows: (0..ACTIONS_PER_STATEMENT).map(|_| rng.below(ACTIONS)).collect(),
-                denies: (at % 10 == 9).then(|| rng.below(ACTIONS)),
-            })
-            .collect();
+        let rules = draw_rules(&mut rng, policies);
         let sets: Vec<Vec<usize>> = (0..sets.min(principals))
             .map(|_| (0..attached).map(|_| rng.below(policies)).collect())
             .collect();
@@ -156,6 +143,29 @@ impl Workload {
     }
 }
 
+/// The actions that policies and questions name.
+pub fn names_of_actions() -> Vec<String> {
+    let actions: Vec<String> = Catalog::builtin()
+        .actions_of("im")
+        .iter()
+        .filter(|action| action.granularity == Granularity::Resource)
+        .map(|action| action.qualified_name())
+        .take(ACTIONS)
+        .collect();
+    assert_eq!(actions.len(), ACTIONS);
+    actions
+}
+
+/// What some policies say.
+pub fn draw_rules(rng: &mut Rng, policies: usize) -> Vec<Rule> {
+    let mut rule = |at: usize| Rule {
+        app: 1_400_000_000 + rng.below(APPS as usize) as u64,
+        allows: (0..ACTIONS_PER_STATEMENT).map(|_| rng.below(ACTIONS)).collect(),
+        denies: (at % 10 == 9).then(|| rng.below(ACTIONS)),
+    };
+    (0..policies).map(|at| rule(at)).collect()
+}
+
 /// The uin of a principal.
 pub fn uin(at: usize) -> u64 {
     FIRST_UIN + at as u64 * 7
@@ -176,10 +186,15 @@ fn id(policy: usize) -> u64 {
 }
 
 /// The document of a rule.
-pub fn document(rule: &Rule, actions: &[String], has_conditions: bool) -> String {
+pub fn document(
+    rule: &Rule,
+    actions: &[String],
+    has_conditions: bool,
+    owner_uin: u64,
+) -> String {
     let names: Vec<String> =
         rule.allows.iter().map(|action| format!("\"{}\"", actions[*action])).collect();
-    let resource = format!("qcs::im::uin/{OWNER}:sdkappid/{}", rule.app);
+    let resource = format!("qcs::im::uin/{owner_uin}:sdkappid/{}", rule.app);
     let condition = if has_conditions {
         r#","condition":{"ip_equal":{"qcs:ip":["10.0.0.0/8","192.168.0.0/16"]},"string_equal":{"im:env":["prod","dev"]}}"#
     } else {
@@ -199,7 +214,7 @@ pub fn document(rule: &Rule, actions: &[String], has_conditions: bool) -> String
 }
 
 fn policy(at: usize, rule: &Rule, actions: &[String], has_conditions: bool) -> PolicyInput {
-    let json = document(rule, actions, has_conditions);
+    let json = document(rule, actions, has_conditions, OWNER);
     let valid = lang::load(json.as_bytes()).expect("a valid policy");
     let body = PolicyBody::Valid(Arc::new(valid));
     PolicyInput { id: id(at), name: format!("policy-{at}").into(), version: 1, body }

@@ -1,7 +1,7 @@
 //! User groups: they carry policies; membership stands on the member's record.
 
+use super::attachments::Attachments;
 use super::id::{GroupId, UnixMillis};
-use super::sub_account::Attachment;
 
 /// A user group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,5 +15,5 @@ pub struct Group {
     /// When it was created.
     pub created_at: UnixMillis,
     /// The policies attached to it, in the order of attaching; no policy twice.
-    pub attachments: Vec<Attachment>,
+    pub attachments: Attachments,
 }

@@ -9,6 +9,7 @@
 mod access_key;
 mod account;
 mod app;
+mod attachments;
 mod change;
 mod command;
 mod commands;
@@ -32,6 +33,7 @@ mod sub_account;
 pub use access_key::{AccessKey, KeyStatus, SealedSecret, SecretEntry, SecretId};
 pub use account::{Account, ChangeHead};
 pub use app::{App, AppEntry};
+pub use attachments::Attachments;
 pub use change::{Change, Record, RecordKey};
 pub use command::{
     AddToGroup, AttachPolicy, BoundaryTarget, Command, CommandResult, CreateAccessKey,
@@ -55,4 +57,6 @@ pub use quota::{Quota, Quotas};
 pub use role::Role;
 pub use snapshot::{principal_kind, snapshot_input};
 pub use state::{AccountState, Slot, Tombstone};
-pub use sub_account::{Attachment, PasswordHash, Profile, SubAccount, SubAccountKind};
+pub use sub_account::{
+    Attachment, PasswordHash, Profile, ShortProfile, SubAccount, SubAccountKind,
+};

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::attachments::Attachments;
 use super::id::{PolicyId, RoleId, UnixMillis};
 use super::policy::PolicyBody;
-use super::sub_account::Attachment;
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Role {
     /// When its description, trust policy, durations or tags last changed.
     pub updated_at: UnixMillis,
     /// The policies attached to it, in the order of attaching; no policy twice.
-    pub attachments: Vec<Attachment>,
+    pub attachments: Attachments,
     /// The policy that caps it, if there is one (rule D-09).
     pub boundary: Option<PolicyId>,
 }

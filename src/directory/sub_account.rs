@@ -1,7 +1,9 @@
 //! Sub-accounts: the principals of an account, and its message recipients.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
+use super::attachments::Attachments;
 use super::id::{GroupId, PolicyId, UnixMillis};
 
 /// What kind of sub-account it is (spec section 6).
@@ -51,7 +53,7 @@ impl SubAccountKind {
 }
 
 /// A policy attached to a user or a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Attachment {
     /// The policy, custom or preset.
     pub policy: PolicyId,
@@ -91,6 +93,48 @@ pub struct Profile {
     pub email: String,
 }
 
+/// A profile that takes next to no room while nothing is in it, as most are.
+#[derive(Debug, Clone, Default)]
+pub struct ShortProfile(Option<Box<Profile>>);
+
+/// The profile with nothing in it.
+static NO_PROFILE: Profile = Profile {
+    console_login: false,
+    need_reset_password: false,
+    password_hash: None,
+    phone_num: String::new(),
+    country_code: String::new(),
+    email: String::new(),
+};
+
+impl From<Profile> for ShortProfile {
+    fn from(profile: Profile) -> Self {
+        Self((profile != NO_PROFILE).then(|| Box::new(profile)))
+    }
+}
+
+impl Deref for ShortProfile {
+    type Target = Profile;
+
+    fn deref(&self) -> &Profile {
+        self.0.as_deref().unwrap_or(&NO_PROFILE)
+    }
+}
+
+impl DerefMut for ShortProfile {
+    fn deref_mut(&mut self) -> &mut Profile {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl PartialEq for ShortProfile {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for ShortProfile {}
+
 /// A sub-account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubAccount {
@@ -107,11 +151,11 @@ pub struct SubAccount {
     /// When it was created, or added here.
     pub created_at: UnixMillis,
     /// The policies attached to it, in the order of attaching; no policy twice.
-    pub attachments: Vec<Attachment>,
+    pub attachments: Attachments,
     /// The groups it is in, in the order of joining; no group twice.
     pub groups: Vec<GroupId>,
     /// The policy that caps it, if there is one (rule D-09).
     pub boundary: Option<PolicyId>,
     /// What consoles and notices need.
-    pub profile: Profile,
+    pub profile: ShortProfile,
 }

@@ -76,7 +76,7 @@ async fn fill(address: SocketAddr) -> Vec<proto::CheckRequest> {
         let policy = proto::CreatePolicyRequest {
             owner_uin: OWNER,
             name: format!("policy-{at}"),
-            document: document(rule, &workload.actions, false),
+            document: document(rule, &workload.actions, false, OWNER),
             ..Default::default()
         };
         let made = admin.create_policy(policy).await.expect("a policy").into_inner();

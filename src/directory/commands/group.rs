@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{find_group, find_principal, find_sub_account};
+use crate::directory::attachments::Attachments;
 use crate::directory::change::Record;
 use crate::directory::command::{
     AddToGroup, CommandResult, CreateGroup, DeleteGroup, RemoveFromGroup, UpdateGroup,
@@ -36,7 +37,7 @@ pub(super) fn create(
         name: name.clone(),
         remark: remark.clone(),
         created_at: draft.env.now,
-        attachments: Vec::new(),
+        attachments: Attachments::default(),
     };
     draft.put(Record::Group(id, Slot::Live(Arc::new(group))));
     Ok(CommandResult::Group(id))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::find_role;
 use super::policy::check_document;
+use crate::directory::attachments::Attachments;
 use crate::directory::change::{Record, RecordKey};
 use crate::directory::command::{
     CommandResult, CreateRole, DeleteRole, TagRole, UntagRole, UpdateRole,
@@ -49,7 +50,7 @@ pub(super) fn create(
         tags: tags.clone(),
         created_at: now,
         updated_at: now,
-        attachments: Vec::new(),
+        attachments: Attachments::default(),
         boundary: None,
     };
     draft.put(Record::Role(Arc::new(role)));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::access_key;
 use super::account::check_id;
 use super::find_sub_account;
+use crate::directory::attachments::Attachments;
 use crate::directory::change::{Record, RecordKey};
 use crate::directory::command::{
     CommandResult, CreateSubAccount, DeleteSubAccount, ProfileUpdate, UpdateSubAccount,
@@ -45,10 +46,10 @@ pub(super) fn create(
         kind: *kind,
         remark: remark.clone(),
         created_at: draft.env.now,
-        attachments: Vec::new(),
+        attachments: Attachments::default(),
         groups: Vec::new(),
         boundary: None,
-        profile: profile.clone(),
+        profile: profile.clone().into(),
     };
     draft.put(Record::UinEntry(Arc::new(entry)));
     draft.put(Record::SubAccount(Arc::new(sub_account)));

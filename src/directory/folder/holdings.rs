@@ -11,7 +11,7 @@ use crate::directory::sub_account::{Attachment, SubAccount};
 
 pub(super) fn groups(world: World<'_>, steps: &mut Steps) -> Result<(), PlanError> {
     for (name, group) in &world.folder.groups {
-        let stored = world.state.group_named(name).map(|it| it.attachments.as_slice());
+        let stored = world.state.group_named(name).map(|it| &*it.attachments);
         let whose = format!("the group `{name}`");
         let target = Target::Group(GroupRef::Name(name.clone()));
         let wanted = wanted(world, &whose, &group.policies)?;
@@ -28,7 +28,7 @@ pub(super) fn sub_accounts(
     for (uin, user) in &world.folder.sub_accounts {
         let stored = world.state.sub_account(*uin).map(|it| &**it);
         let whose = format!("the sub-account `{}` ({uin})", user.name);
-        let held = stored.map(|it| it.attachments.as_slice()).unwrap_or_default();
+        let held = stored.map(|it| &*it.attachments).unwrap_or_default();
         let wanted = wanted(world, &whose, &user.policies)?;
         attachments(world, &whose, &Target::User(*uin), held, &wanted, steps);
         memberships(world, *uin, &whose, stored, user, steps);

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::directory::{
-    Account, AccountState, App, Attachment, Group, GroupId, OperatorPreset, Policy, PolicyBody,
-    PolicyId, PolicyVersion, Presets, Profile, Role, RoleId, Slot, SubAccount, SubAccountKind,
-    Tombstone, UnixMillis, VersionNumber,
+    Account, AccountState, App, Attachment, Attachments, Group, GroupId, OperatorPreset, Policy,
+    PolicyBody, PolicyId, PolicyVersion, Presets, Role, RoleId, ShortProfile, Slot, SubAccount,
+    SubAccountKind, Tombstone, UnixMillis, VersionNumber,
 };
 use crate::lang;
 use crate::lang::variable::Owner;
@@ -164,7 +164,7 @@ fn tombstone() -> Arc<Tombstone> {
     Arc::new(Tombstone { name: String::new(), deleted_at: UnixMillis(0) })
 }
 
-fn attachments(list: &[proto::PolicyRef]) -> Vec<Attachment> {
+fn attachments(list: &[proto::PolicyRef]) -> Attachments {
     let one = |it: &proto::PolicyRef| Attachment {
         policy: PolicyId(it.policy_id),
         attached_at: UnixMillis(0),
@@ -196,7 +196,7 @@ fn sub_account(it: &proto::SubAccount) -> SubAccount {
         attachments: attachments(&it.policies),
         groups: it.groups.iter().map(|group| GroupId(group.group_id)).collect(),
         boundary: boundary(it.boundary.as_ref()),
-        profile: Profile::default(),
+        profile: ShortProfile::default(),
     }
 }
 

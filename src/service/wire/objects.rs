@@ -87,7 +87,7 @@ pub(in crate::service) fn sub_account(
         phone_num,
         country_code,
         email,
-    } = profile;
+    } = &**profile;
     let group = |id: &crate::directory::GroupId| {
         let name = match state.groups.get(id) {
             Some(Slot::Deleted(_)) => return None,

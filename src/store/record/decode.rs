@@ -7,10 +7,10 @@ use prost::Message;
 
 use super::{DoneRequest, FORMAT, FORMAT_MIN, KeyUse, RecordProblem, Stored, change_entry};
 use crate::directory::{
-    AccessKey, Account, App, AppEntry, Attachment, ChangeHead, GlobalKey, Group, GroupId,
-    KeyStatus, OperatorPreset, PasswordHash, Policy, PolicyBody, PolicyId, PolicyVersion, Profile,
-    Record, RecordKey, Role, RoleId, SealedSecret, SecretEntry, SecretId, Slot, SubAccount,
-    SubAccountKind, Tombstone, UinEntry, UnixMillis, VersionNumber,
+    AccessKey, Account, App, AppEntry, Attachment, Attachments, ChangeHead, GlobalKey, Group,
+    GroupId, KeyStatus, OperatorPreset, PasswordHash, Policy, PolicyBody, PolicyId, PolicyVersion,
+    Profile, Record, RecordKey, Role, RoleId, SealedSecret, SecretEntry, SecretId, Slot,
+    SubAccount, SubAccountKind, Tombstone, UinEntry, UnixMillis, VersionNumber,
 };
 use crate::lang::variable::Owner;
 use crate::store::key::StoredKey;
@@ -186,7 +186,8 @@ fn sub_account(expected: u64, value: &[u8]) -> Decoded<SubAccount> {
             phone_num,
             country_code,
             email,
-        },
+        }
+        .into(),
     })
 }
 
@@ -200,7 +201,7 @@ fn kind_of(number: i32) -> Decoded<SubAccountKind> {
     }
 }
 
-fn attachment_list(list: Vec<proto::Attachment>) -> Decoded<Vec<Attachment>> {
+fn attachment_list(list: Vec<proto::Attachment>) -> Decoded<Attachments> {
     let mut seen = BTreeSet::new();
     let mut attachments = Vec::with_capacity(list.len());
     for proto::Attachment { policy_id, attached_at_ms } in list {
@@ -210,7 +211,7 @@ fn attachment_list(list: Vec<proto::Attachment>) -> Decoded<Vec<Attachment>> {
         let (policy, attached_at) = (PolicyId(policy_id), UnixMillis(attached_at_ms));
         attachments.push(Attachment { policy, attached_at });
     }
-    Ok(attachments)
+    Ok(attachments.into())
 }
 
 fn group(expected: GroupId, value: &[u8]) -> Decoded<Slot<Group>> {

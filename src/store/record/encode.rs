@@ -179,7 +179,7 @@ fn sub_account(sub_account: &SubAccount) -> proto::SubAccount {
         phone_num,
         country_code,
         email,
-    } = profile;
+    } = &**profile;
     proto::SubAccount {
         format: FORMAT,
         uin: *uin,

@@ -156,6 +156,7 @@ pub fn load_account(owner_uin: u64, entries: &[Entry]) -> Result<AccountState, R
             }
         }
     }
+    state.compact();
     Ok(state)
 }
 

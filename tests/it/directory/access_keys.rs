@@ -150,7 +150,7 @@ fn a_profile_is_kept_and_changed_field_by_field() {
     let create = CreateSubAccount { uin: 7, name, kind, remark, profile: profile.clone() };
     fixture.done(Command::CreateSubAccount(create));
     let carol = fixture.state.sub_account(7).unwrap();
-    assert_eq!(carol.profile, profile);
+    assert_eq!(*carol.profile, profile);
     assert_eq!(carol.uid, 3, "after alice and bob");
     assert!(!format!("{carol:?}").contains("argon2id"), "a hash is printed");
     let update = |profile| {
@@ -160,7 +160,7 @@ fn a_profile_is_kept_and_changed_field_by_field() {
     fixture.done(update(logout.clone()));
     fixture.idle(update(logout));
     let carol = fixture.state.sub_account(7).unwrap();
-    assert_eq!(carol.profile, Profile { console_login: false, ..profile });
+    assert_eq!(*carol.profile, Profile { console_login: false, ..profile });
     let text = |text: &str| Some(text.to_owned());
     for bad in [
         ProfileUpdate { email: text("nobody"), ..Default::default() },
