@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use camgate::directory::{
-    Account, Attachment, Change, Policy, PolicyBody, PolicyId, PolicyVersion, Profile, Record, Slot,
-    SubAccount, SubAccountKind, UinEntry, UnixMillis, VersionNumber,
+    Account, Attachment, Change, Policy, PolicyBody, PolicyId, PolicyVersion, Profile, Record,
+    Slot, SubAccount, SubAccountKind, UinEntry, UnixMillis, VersionNumber,
 };
 use camgate::lang;
 use camgate::lang::variable::Owner;
@@ -74,8 +74,7 @@ pub fn policy(at: usize, default_version: u32) -> Policy {
 pub fn sets(shape: Shape) -> Vec<Vec<usize>> {
     let mut rng = Rng::new(9);
     let mut set = || {
-        let mut set: Vec<usize> =
-            (0..shape.attached).map(|_| rng.below(shape.policies)).collect();
+        let mut set: Vec<usize> = (0..shape.attached).map(|_| rng.below(shape.policies)).collect();
         set.sort_unstable();
         set.dedup();
         set
@@ -112,8 +111,7 @@ pub async fn fill(store: &dyn Store, account: usize, shape: Shape) {
         ..Account::new(Owner { uin: owner_uin, app_id: 1_250_000_000 + account as u64 }, created_at)
     };
     let root = UinEntry { is_root: true, ..UinEntry::unseen(owner_uin) };
-    let mut records =
-        vec![Record::Account(Arc::new(head)), Record::UinEntry(Arc::new(root))];
+    let mut records = vec![Record::Account(Arc::new(head)), Record::UinEntry(Arc::new(root))];
     for (at, rule) in rules(shape.policies).iter().enumerate() {
         let made = policy(at, 1);
         records.push(Record::Policy(made.id, Slot::Live(Arc::new(made))));

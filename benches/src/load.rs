@@ -84,8 +84,7 @@ async fn filled(accounts: usize, shape: Shape) -> Arc<MemoryStore> {
 
 /// Prints bytes per sub-account, milliseconds per account, and seconds.
 async fn accounts_held(accounts: usize) {
-    let shape =
-        Shape { sub_accounts: SUB_ACCOUNTS, policies: POLICIES, attached: 5, sets: SETS };
+    let shape = Shape { sub_accounts: SUB_ACCOUNTS, policies: POLICIES, attached: 5, sets: SETS };
     let store = filled(accounts, shape).await;
     let node = start(store).await;
     // One account first, so that what is allocated once is there.

@@ -186,12 +186,7 @@ fn id(policy: usize) -> u64 {
 }
 
 /// The document of a rule.
-pub fn document(
-    rule: &Rule,
-    actions: &[String],
-    has_conditions: bool,
-    owner_uin: u64,
-) -> String {
+pub fn document(rule: &Rule, actions: &[String], has_conditions: bool, owner_uin: u64) -> String {
     let names: Vec<String> =
         rule.allows.iter().map(|action| format!("\"{}\"", actions[*action])).collect();
     let resource = format!("qcs::im::uin/{owner_uin}:sdkappid/{}", rule.app);

@@ -103,10 +103,7 @@ async fn read(node: Arc<Node>, readers: Arc<Readers>) {
         let app = 1_400_000_000 + at as u64 % 1_000;
         let resource = format!("qcs::im::uin/{}:sdkappid/{app}", owner(0));
         let query = CheckQuery {
-            asker: Asker::Uin {
-                uin: uin(0, at % SHAPE.sub_accounts),
-                owner_uin: Some(owner(0)),
-            },
+            asker: Asker::Uin { uin: uin(0, at % SHAPE.sub_accounts), owner_uin: Some(owner(0)) },
             action: ActionName::parse(&actions[at % actions.len()]).expect("an action"),
             resource: Resource::parse(&resource).expect("a resource"),
             context: Context::new(),

@@ -4,8 +4,9 @@
 //! before a change is never kept after it: an entry is taken in only if nothing of the index
 //! changed since its reading began. It must never answer a write; writes read the store.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use foldhash::HashMap;
 
 use super::error::NodeError;
 use super::records;

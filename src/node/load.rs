@@ -51,6 +51,14 @@ impl Node {
     /// # Errors
     /// [`NodeError::Store`] or [`NodeError::Record`]; never a partial account.
     pub async fn view(&self, owner_uin: u64) -> Result<Option<Arc<AccountView>>, NodeError> {
+        match self.cells.find_or_add(owner_uin).view() {
+            Some(view) => Ok(Some(view)),
+            // On the heap, so that questions about loaded accounts carry no room for loading.
+            None => Box::pin(self.load(owner_uin)).await,
+        }
+    }
+
+    async fn load(&self, owner_uin: u64) -> Result<Option<Arc<AccountView>>, NodeError> {
         loop {
             let cell = self.cells.find_or_add(owner_uin);
             if let Some(view) = cell.view() {

@@ -188,7 +188,8 @@ impl Node {
                 (*uin, self.owner_of_principal(*uin, *owner_uin).await?, Vec::new())
             }
             Asker::Session(session) => {
-                let owner_uin = self.stands(batch, session).await?.then_some(session.owner_uin());
+                let stands = Box::pin(self.stands(batch, session)).await?;
+                let owner_uin = stands.then_some(session.owner_uin());
                 (session.principal(), owner_uin, session.policies.clone())
             }
         };

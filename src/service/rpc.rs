@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Instant;
 
 use tonic::{Response, Status};
-use tracing::{Instrument, Span, debug, debug_span, info_span};
+use tracing::{Instrument, Level, Span, debug, debug_span, enabled, info_span};
 
 use super::status::status;
 use crate::node::NodeError;
@@ -40,12 +40,14 @@ async fn served<T>(
     work: impl Future<Output = Result<T, NodeError>>,
     fail: impl FnOnce(NodeError) -> Status,
 ) -> Result<Response<T>, Status> {
-    let started = Instant::now();
+    let started = enabled!(Level::DEBUG).then(Instant::now);
     let result = work.await.map_err(fail);
     let code = match &result {
         Ok(_) => tonic::Code::Ok,
         Err(status) => status.code(),
     };
-    debug!(code = ?code, elapsed_us = started.elapsed().as_micros(), "served");
+    if let Some(started) = started {
+        debug!(code = ?code, elapsed_us = started.elapsed().as_micros(), "served");
+    }
     result.map(Response::new)
 }
