@@ -55,7 +55,7 @@ pub use policy::{Policy, PolicyBody, PolicyVersion};
 pub use preset::{Preset, PresetOrigin, Presets};
 pub use quota::{Quota, Quotas};
 pub use role::Role;
-pub use snapshot::{principal_kind, snapshot_input};
+pub use snapshot::{principal_kind, snapshot_change, snapshot_input};
 pub use state::{AccountState, Slot, Tombstone};
 pub use sub_account::{
     Attachment, PasswordHash, Profile, ShortProfile, SubAccount, SubAccountKind,

@@ -3,18 +3,20 @@
 //! Group memberships are resolved here. What refers to a tombstone means nothing; what refers to a
 //! record that was never deleted and is not there is damage, and denies (rule D-05).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::{
-    AccountInput, AppInput, Attachment as PrincipalAttachment, PolicyBody as InputBody,
-    PolicyInput, PrincipalInput, PrincipalKind, Via,
+    AccountChange, AccountInput, AppInput, Attachment as PrincipalAttachment,
+    PolicyBody as InputBody, PolicyInput, PrincipalInput, PrincipalKind, Via,
 };
 
+use super::change::RecordKey;
 use super::group::Group;
 use super::id::{GroupId, PolicyId, VersionNumber};
 use super::policy::{Policy, PolicyBody};
 use super::preset::Presets;
+use super::role::Role;
 use super::state::{AccountState, Slot};
 use super::sub_account::{Attachment, SubAccount, SubAccountKind};
 
@@ -31,8 +33,7 @@ pub fn snapshot_input(
 ) -> Option<AccountInput> {
     let owner = state.owner()?;
     let mut missing = Missing { state, presets, policies: BTreeMap::new() };
-    let group_names: BTreeMap<GroupId, Arc<str>> =
-        state.live_groups().map(|group| (group.id, Arc::from(group.name.as_str()))).collect();
+    let group_names = group_names(state);
     let mut principals = vec![PrincipalInput {
         uin: owner.uin,
         kind: PrincipalKind::Root,
@@ -42,21 +43,73 @@ pub fn snapshot_input(
     for sub_account in state.sub_accounts.values() {
         principals.push(principal_input(sub_account, &group_names, &mut missing));
     }
-    for role in state.roles.values() {
-        let mut attachments = Vec::with_capacity(role.attachments.len());
-        missing.add(&role.attachments, &Via::Direct, &mut attachments);
-        let boundary = missing.boundary(role.boundary);
-        let kind = PrincipalKind::Role;
-        principals.push(PrincipalInput { uin: role.id.0, kind, attachments, boundary });
-    }
+    principals.extend(state.roles.values().map(|role| role_input(role, &mut missing)));
     let mut policies: Vec<PolicyInput> =
         state.live_policies().map(|policy| custom_policy(state, policy)).collect();
     policies.extend(missing.policies.into_values());
+    Some(AccountInput { owner, revision, principals, policies, apps: app_inputs(state) })
+}
+
+/// What the engine must change after `changed` records of an account became what `state` holds;
+/// none when the account has to be built anew, because what is changed, or something that it refers
+/// to, is not as commands leave it. Costs time by what has changed.
+#[must_use]
+pub fn snapshot_change(
+    before: &AccountState,
+    state: &AccountState,
+    presets: &Presets,
+    revision: u64,
+    changed: &[RecordKey],
+) -> Option<AccountChange> {
+    if before.owner()? != state.owner()? {
+        return None;
+    }
+    let mut change = AccountChange { revision, ..AccountChange::default() };
+    let (mut users, mut policies) = (BTreeSet::new(), BTreeSet::new());
+    let mut missing = Missing { state, presets, policies: BTreeMap::new() };
+    for key in changed {
+        match *key {
+            RecordKey::Account | RecordKey::AccessKey(_) | RecordKey::Global(_) => {}
+            RecordKey::SubAccount(uin) => drop(users.insert(uin)),
+            RecordKey::Group(id) => {
+                // A group leaves a tombstone; one whose record is gone is damage.
+                state.groups.get(&id)?;
+                users.extend(state.members(id).map(|user| user.uin));
+            }
+            RecordKey::Policy(id) | RecordKey::Version(id, _) => drop(policies.insert(id)),
+            RecordKey::App(_) => change.apps = Some(app_inputs(state)),
+            RecordKey::Role(id) => match state.role(id) {
+                Some(role) => change.principals.push(role_input(role, &mut missing)),
+                None => change.gone_principals.push(id.0),
+            },
+        }
+    }
+    let group_names = group_names(state);
+    for uin in users {
+        match state.sub_account(uin) {
+            Some(user) => change.principals.push(principal_input(user, &group_names, &mut missing)),
+            None => change.gone_principals.push(uin),
+        }
+    }
+    for id in policies {
+        match state.policies.get(&id)? {
+            Slot::Live(policy) => change.policies.push(custom_policy(state, policy)),
+            Slot::Deleted(_) => change.gone_policies.push(id.0),
+        }
+    }
+    missing.policies.is_empty().then_some(change)
+}
+
+fn group_names(state: &AccountState) -> BTreeMap<GroupId, Arc<str>> {
+    state.live_groups().map(|group| (group.id, Arc::from(group.name.as_str()))).collect()
+}
+
+fn app_inputs(state: &AccountState) -> Vec<AppInput> {
     let apps = state.apps.values().map(|app| AppInput {
         sdkappid: app.sdkappid,
         tags: app.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
     });
-    Some(AccountInput { owner, revision, principals, policies, apps: apps.collect() })
+    apps.collect()
 }
 
 /// The engine's word for a kind of sub-account.
@@ -94,6 +147,13 @@ fn custom_policy(state: &AccountState, policy: &Policy) -> PolicyInput {
             format!("the record of version {} is missing", policy.default_version),
         ),
     }
+}
+
+fn role_input(role: &Role, missing: &mut Missing<'_>) -> PrincipalInput {
+    let mut attachments = Vec::with_capacity(role.attachments.len());
+    missing.add(&role.attachments, &Via::Direct, &mut attachments);
+    let boundary = missing.boundary(role.boundary);
+    PrincipalInput { uin: role.id.0, kind: PrincipalKind::Role, attachments, boundary }
 }
 
 fn principal_input(

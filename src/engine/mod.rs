@@ -27,6 +27,7 @@ mod snapshot;
 mod tests;
 mod trace;
 mod trust;
+mod update;
 mod words;
 mod world;
 
@@ -52,5 +53,6 @@ pub use search::{
 pub use snapshot::AccountSnapshot;
 pub use trace::{Asked, NoTrace, Trace, Visit};
 pub use trust::{CallerKind, TrustCaller, TrustReason, TrustRequest, TrustVerdict, trusts};
+pub use update::AccountChange;
 pub use words::summary;
 pub use world::World;

@@ -19,14 +19,17 @@ use crate::lang::condition::ContextValue;
 use crate::lang::variable::Owner;
 
 /// What principals of the same kind with the same policies have in common.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Profile {
     pub(super) kind: PrincipalKind,
     pub(super) set: Arc<PolicySet>,
     /// Set when a boundary is; an empty set is a boundary that is gone (rule D-09).
     pub(super) boundary: Option<Arc<PolicySet>>,
+    pub(super) boundary_id: Option<u64>,
     /// Sorted, each once.
-    attachments: Box<[Attachment]>,
+    pub(super) attachments: Arc<[Attachment]>,
+    /// How many principals have it; none: the place is free.
+    pub(super) users: u32,
 }
 
 impl Profile {
@@ -38,15 +41,15 @@ impl Profile {
 
 /// Everybody: a uin and the place of its profile. An account may hold a million of them, and a
 /// decision looks up one, so there is nothing else in it.
-#[derive(Debug, PartialEq, Eq, Default)]
-struct Principals {
-    profile_of_uin: HashMap<u64, u32>,
+#[derive(Debug, PartialEq, Eq, Default, Clone)]
+pub(super) struct Principals {
+    pub(super) profile_of_uin: HashMap<u64, u32>,
     /// Ascending.
-    uins: Box<[u64]>,
+    pub(super) uins: Vec<u64>,
 }
 
 /// One registered app, as compiled.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct App {
     pub(super) sdkappid: u64,
     /// The values of `qcs:resource_tag` (rule D-17).
@@ -56,17 +59,20 @@ pub(super) struct App {
 /// One account at one revision, compiled. Immutable.
 #[derive(Debug)]
 pub struct AccountSnapshot {
-    world: Arc<World>,
-    owner: Owner,
-    revision: u64,
-    policies: HashMap<u64, Arc<CompiledPolicy>>,
-    /// By the ids of their policies.
-    sets: HashMap<Box<[u64]>, Arc<PolicySet>>,
-    profiles: Box<[Profile]>,
-    principals: Arc<Principals>,
+    pub(super) world: Arc<World>,
+    pub(super) owner: Owner,
+    pub(super) revision: u64,
+    pub(super) policies: HashMap<u64, Arc<CompiledPolicy>>,
+    /// Those of the profiles in use, by the ids of their policies.
+    pub(super) sets: Sets,
+    pub(super) profiles: Vec<Profile>,
+    pub(super) principals: Arc<Principals>,
     /// Ascending by id.
-    apps: Box<[App]>,
+    pub(super) apps: Arc<[App]>,
 }
+
+/// Sets of policies by the ids of those that were found.
+pub(super) type Sets = HashMap<Arc<[u64]>, Arc<PolicySet>>;
 
 impl AccountSnapshot {
     /// Compiles the account. What `previous`, an earlier snapshot of the same account, holds
@@ -77,11 +83,8 @@ impl AccountSnapshot {
         // Compiled forms hold catalog numbers, so another catalog makes them worthless.
         let previous = previous.filter(|it| Arc::ptr_eq(it.world.catalog(), world.catalog()));
         let compiled = |input: PolicyInput| {
-            let old = previous.and_then(|it| it.policies.get(&input.id)).filter(|old| {
-                let (old, new) = (old.input(), &input);
-                old.version == new.version && old.name == new.name && same(&old.body, &new.body)
-            });
             let id = input.id;
+            let old = previous.and_then(|it| it.policies.get(&id)).filter(|old| says(old, &input));
             let new = || Arc::new(CompiledPolicy::new(input, world.catalog()));
             (id, old.cloned().unwrap_or_else(new))
         };
@@ -97,8 +100,6 @@ impl AccountSnapshot {
         let principals = builder.principals(principals);
         let shared = previous.map(|it| &it.principals).filter(|it| ***it == principals);
         let principals = shared.cloned().unwrap_or_else(|| Arc::new(principals));
-        let apps: BTreeMap<u64, App> =
-            apps.into_iter().map(|app| (app.sdkappid, App::new(app))).collect();
         let Builder { policies, sets, profiles, .. } = builder;
         Self {
             world: Arc::clone(world),
@@ -106,9 +107,9 @@ impl AccountSnapshot {
             revision,
             policies,
             sets,
-            profiles: profiles.into(),
+            profiles,
             principals,
-            apps: apps.into_values().collect(),
+            apps: compiled_apps(apps),
         }
     }
 
@@ -137,6 +138,12 @@ impl AccountSnapshot {
         policies.into_iter()
     }
 
+    /// How many policies of its own the account has.
+    #[must_use]
+    pub fn policy_count(&self) -> usize {
+        self.policies.len()
+    }
+
     /// The account's own policies, compiled, in any order.
     pub(super) fn compiled(&self) -> impl Iterator<Item = &CompiledPolicy> {
         self.policies.values().map(AsRef::as_ref)
@@ -144,7 +151,11 @@ impl AccountSnapshot {
 
     /// The policies that are attached to somebody or are a boundary, some of them several times.
     pub(super) fn attached(&self) -> impl Iterator<Item = &CompiledPolicy> {
-        self.sets.values().flat_map(|set| set.policies()).map(AsRef::as_ref)
+        let sets = self.profiles.iter().filter(|profile| profile.users > 0);
+        sets.flat_map(|profile| [Some(&profile.set), profile.boundary.as_ref()])
+            .flatten()
+            .flat_map(|set| set.policies())
+            .map(AsRef::as_ref)
     }
 
     /// How many uins the account has.
@@ -190,12 +201,25 @@ impl AccountSnapshot {
     }
 }
 
+/// The apps, ascending by id.
+pub(super) fn compiled_apps(apps: Vec<AppInput>) -> Arc<[App]> {
+    let apps: BTreeMap<u64, App> =
+        apps.into_iter().map(|app| (app.sdkappid, App::new(app))).collect();
+    apps.into_values().collect()
+}
+
 impl App {
     fn new(input: AppInput) -> Self {
         let tags =
             input.tags.iter().map(|(key, value)| ContextValue::Text(format!("{key}&{value}")));
         Self { sdkappid: input.sdkappid, tags: tags.collect() }
     }
+}
+
+/// Whether a compiled policy is of the same name, version and content as this one.
+pub(super) fn says(old: &CompiledPolicy, new: &PolicyInput) -> bool {
+    let old = old.input();
+    old.version == new.version && old.name == new.name && same(&old.body, &new.body)
 }
 
 fn same(old: &PolicyBody, new: &PolicyBody) -> bool {
@@ -210,16 +234,24 @@ fn same(old: &PolicyBody, new: &PolicyBody) -> bool {
 }
 
 /// Kind, attachments and boundary: principals that agree in them share a profile.
-type ProfileKey = (PrincipalKind, Box<[Attachment]>, Option<u64>);
+type ProfileKey = (PrincipalKind, Arc<[Attachment]>, Option<u64>);
 
-/// The sharing that goes on while one snapshot is built.
-struct Builder<'a> {
-    world: &'a World,
-    previous: Option<&'a AccountSnapshot>,
-    policies: HashMap<u64, Arc<CompiledPolicy>>,
-    sets: HashMap<Box<[u64]>, Arc<PolicySet>>,
-    profiles: Vec<Profile>,
-    known: HashMap<ProfileKey, u32>,
+/// What a principal's profile must be.
+pub(super) fn profile_key(input: PrincipalInput) -> ProfileKey {
+    let PrincipalInput { uin: _, kind, mut attachments, boundary } = input;
+    attachments.sort_unstable();
+    attachments.dedup();
+    (kind, attachments.into(), boundary)
+}
+
+/// The sharing that goes on while one snapshot is made.
+pub(super) struct Builder<'a> {
+    pub(super) world: &'a World,
+    pub(super) previous: Option<&'a AccountSnapshot>,
+    pub(super) policies: HashMap<u64, Arc<CompiledPolicy>>,
+    pub(super) sets: Sets,
+    pub(super) profiles: Vec<Profile>,
+    pub(super) known: HashMap<ProfileKey, u32>,
 }
 
 impl Builder<'_> {
@@ -228,38 +260,45 @@ impl Builder<'_> {
         profile_of_uin.reserve(inputs.len());
         for input in inputs {
             let uin = input.uin;
-            profile_of_uin.insert(uin, self.profile(input));
+            let place = self.profile(profile_key(input));
+            if let Some(before) = profile_of_uin.insert(uin, place) {
+                leave(&mut self.profiles, before);
+            }
         }
-        let mut uins: Box<[u64]> = profile_of_uin.keys().copied().collect();
+        let mut uins: Vec<u64> = profile_of_uin.keys().copied().collect();
         uins.sort_unstable();
         Principals { profile_of_uin, uins }
     }
 
-    /// The place of the principal's profile.
-    fn profile(&mut self, input: PrincipalInput) -> u32 {
-        let PrincipalInput { uin: _, kind, mut attachments, boundary } = input;
-        attachments.sort_unstable();
-        attachments.dedup();
-        let key = (kind, attachments.into_boxed_slice(), boundary);
-        if let Some(place) = self.known.get(&key) {
-            return *place;
+    /// The place of a principal's profile, which has one more user now.
+    fn profile(&mut self, key: ProfileKey) -> u32 {
+        if let Some(place) = self.known.get(&key).copied() {
+            join(&mut self.profiles, place);
+            return place;
         }
-        let set = self.set(key.1.iter().map(|it| it.policy_id));
-        let boundary = boundary.map(|id| self.set([id]));
+        let profile = self.new_profile(key.clone());
         // Beyond 2^32 profiles memory has long ended.
         let place = u32::try_from(self.profiles.len()).unwrap_or(u32::MAX);
-        self.profiles.push(Profile { kind, set, boundary, attachments: key.1.clone() });
+        self.profiles.push(profile);
         self.known.insert(key, place);
         place
     }
 
+    /// A profile with one user.
+    pub(super) fn new_profile(&mut self, key: ProfileKey) -> Profile {
+        let (kind, attachments, boundary_id) = key;
+        let set = self.set(attachments.iter().map(|it| it.policy_id));
+        let boundary = boundary_id.map(|id| self.set([id]));
+        Profile { kind, set, boundary, boundary_id, attachments, users: 1 }
+    }
+
     /// The set of these policies, given in ascending order; ids that are nobody's mean nothing.
-    fn set(&mut self, ids: impl IntoIterator<Item = u64>) -> Arc<PolicySet> {
+    pub(super) fn set(&mut self, ids: impl IntoIterator<Item = u64>) -> Arc<PolicySet> {
         let found = |id: u64| self.policies.get(&id).or_else(|| self.world.shared_policy(id));
         let mut policies: Vec<Arc<CompiledPolicy>> =
             ids.into_iter().filter_map(|id| found(id).cloned()).collect();
         policies.dedup_by_key(|policy| policy.input().id);
-        let key: Box<[u64]> = policies.iter().map(|policy| policy.input().id).collect();
+        let key: Arc<[u64]> = policies.iter().map(|policy| policy.input().id).collect();
         if let Some(set) = self.sets.get(&key) {
             return Arc::clone(set);
         }
@@ -273,5 +312,19 @@ impl Builder<'_> {
             old.unwrap_or_else(|| Arc::new(PolicySet::new(policies, self.world.catalog().len())));
         self.sets.insert(key, Arc::clone(&set));
         set
+    }
+}
+
+/// One more user of a profile.
+pub(super) fn join(profiles: &mut [Profile], place: u32) {
+    if let Some(profile) = profiles.get_mut(place as usize) {
+        profile.users = profile.users.saturating_add(1);
+    }
+}
+
+/// One user less.
+pub(super) fn leave(profiles: &mut [Profile], place: u32) {
+    if let Some(profile) = profiles.get_mut(place as usize) {
+        profile.users = profile.users.saturating_sub(1);
     }
 }

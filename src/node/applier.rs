@@ -15,7 +15,7 @@ use super::Node;
 use super::cells::CellState;
 use super::error::NodeError;
 use super::records::{self, Place};
-use super::view::build_view;
+use super::view::{build_view, update_view};
 use crate::store::{ChangeSet, Mutation, Revision, StoreError, Watch};
 
 /// Runs until the node ends.
@@ -160,10 +160,10 @@ async fn apply_to_account(
     }
     let mut state = (*old.state).clone();
     match records::apply_all(owner_uin, &mut state, mutations) {
-        Ok(()) => {
+        Ok(changed) => {
             node.kept_presets.account_changed(&old.state, &state);
             let shared = node.shared.load_full();
-            let view = build_view(Arc::new(state), revision, revision, &shared, Some(&old));
+            let view = update_view(Arc::new(state), &changed, revision, &shared, &old);
             match view {
                 Some(view) => guard.publish(Arc::new(view)),
                 None => node.cells.retire(guard),

@@ -245,21 +245,23 @@ pub(super) fn decode_account(
     Ok(Some((record::load_account(owner_uin, entries)?, last_change)))
 }
 
-/// Makes the mutations of one commit true in an account's state.
+/// Makes the mutations of one commit true in an account's state; which records changed.
 pub(super) fn apply_all(
     owner_uin: u64,
     state: &mut AccountState,
     mutations: &[&Mutation],
-) -> Result<(), NodeError> {
+) -> Result<Vec<RecordKey>, NodeError> {
+    let mut changed = Vec::with_capacity(mutations.len());
     for mutation in mutations {
         let change: Option<(u64, Change)> = record::change(mutation)?;
         if let Some((owner, change)) = change
             && owner == owner_uin
         {
             state.apply(&change);
+            changed.push(change.key());
         }
     }
-    Ok(())
+    Ok(changed)
 }
 
 impl From<RecordError> for NodeError {

@@ -12,3 +12,4 @@ mod histogram;
 mod laws;
 mod oracle;
 mod trust;
+mod updates;

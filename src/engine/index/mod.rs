@@ -214,6 +214,11 @@ impl PolicySet {
         Self { policies: policies.into(), unreadable, action_count, index: OnceLock::new() }
     }
 
+    /// Whether it is made of the same policies.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.policies.iter().map(|it| it.input()).eq(other.policies.iter().map(|it| it.input()))
+    }
+
     /// The policies, ascending by id.
     pub(super) fn policies(&self) -> &[Arc<CompiledPolicy>] {
         &self.policies
