@@ -46,7 +46,11 @@ enum Part {
     /// Loading accounts: time and memory
     Load,
     /// Checks over loopback, beside an empty tonic handler
-    Wire,
+    Wire {
+        /// Only single checks, to see under a profiler where their time goes
+        #[arg(long)]
+        only_check: bool,
+    },
     /// Instructions of a decision, counted by callgrind and compared with what was recorded
     Instructions {
         /// Writes what was counted to instructions.json
@@ -70,7 +74,7 @@ fn main() -> ExitCode {
         Part::Growth => growth::run(&mut table, quick, None),
         Part::Write => write::run(&mut table, quick),
         Part::Load => load::run(&mut table, quick),
-        Part::Wire => wire::run(&mut table, quick),
+        Part::Wire { only_check } => wire::run(&mut table, quick, only_check),
         Part::Instructions { record } => {
             if let Err(fault) = instructions::run(&mut table, record) {
                 eprintln!("{fault}");
@@ -89,7 +93,7 @@ fn all(table: &mut Table, quick: bool) -> ExitCode {
     decide::run(table, quick);
     growth::run(table, quick, (!quick).then_some(&*figures));
     write::run(table, quick);
-    wire::run(table, quick);
+    wire::run(table, quick, false);
     load::run(table, quick);
     let counted = instructions::run(table, false);
     if !quick && let Err(fault) = page::write(table) {

@@ -47,6 +47,9 @@ pub struct Serve {
     /// Where records are kept: `sled:DIR` or `memory` [default: sled:camgate-data]
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
+    /// How much memory loaded accounts may take [default: 1GiB]; the least recently used make room
+    #[arg(long, value_name = "SIZE")]
+    pub memory_budget: Option<String>,
     /// A path pattern of preset policies of your own; may be given several times
     #[arg(long, value_name = "GLOB")]
     pub policies: Vec<String>,
@@ -69,6 +72,8 @@ impl Serve {
         flags.extend(self.grpc.clone().map(|grpc| ("grpc", Value::from(grpc))));
         flags.extend(self.http.clone().map(|http| ("http", Value::from(http))));
         flags.extend(self.store.clone().map(|store| ("store", Value::from(store))));
+        let budget = self.memory_budget.clone();
+        flags.extend(budget.map(|budget| ("memory_budget", Value::from(budget))));
         if !self.policies.is_empty() {
             flags.push(("policies", Value::from(self.policies.clone())));
         }
@@ -124,6 +129,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         quotas: settings.quotas.clone(),
         master_key: master_key::of_server(settings, &*store).await?,
         refuse_replays: settings.refuse_replays,
+        memory_budget_bytes: settings.memory_budget_bytes,
         console_session_ms: settings.console_session_ms,
         ..NodeSettings::default()
     };

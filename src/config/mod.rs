@@ -8,6 +8,7 @@
 mod authzen;
 mod console;
 mod gate;
+mod size;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -134,6 +135,8 @@ pub struct Settings {
     pub master_key_file: Option<PathBuf>,
     /// Whether a signed request counts once only: `[api] refuse_replays`.
     pub refuse_replays: bool,
+    /// About how many bytes loaded accounts may take.
+    pub memory_budget_bytes: usize,
     /// What only the environment says.
     pub secrets: Secrets,
 }
@@ -156,6 +159,7 @@ struct Raw {
     console: RawConsole,
     gate: RawGate,
     store: String,
+    memory_budget: String,
     policies: Vec<String>,
     catalog: Vec<PathBuf>,
     dev: bool,
@@ -227,6 +231,7 @@ impl Default for Raw {
             console: RawConsole::default(),
             gate: RawGate::default(),
             store: "sled:camgate-data".into(),
+            memory_budget: "1GiB".into(),
             policies: Vec::new(),
             catalog: Vec::new(),
             dev: false,
@@ -321,6 +326,7 @@ impl Settings {
             quotas,
             master_key_file: raw.master_key_file,
             refuse_replays: raw.api.refuse_replays,
+            memory_budget_bytes: size::read("memory_budget", &raw.memory_budget)?,
             secrets,
         })
     }
@@ -329,8 +335,15 @@ impl Settings {
     pub fn summary(&self) -> String {
         let catalogs: Vec<_> = self.catalogs.iter().map(|path| path.display()).collect();
         format!(
-            "grpc={} http={} store={} policies={:?} catalog={catalogs:?} dev={} log.filter={:?}",
-            self.grpc, self.http, self.store, self.policies, self.dev, self.log_filter
+            "grpc={} http={} store={} memory_budget={} policies={:?} catalog={catalogs:?} dev={} \
+             log.filter={:?}",
+            self.grpc,
+            self.http,
+            self.store,
+            size::text(self.memory_budget_bytes),
+            self.policies,
+            self.dev,
+            self.log_filter
         )
     }
 }

@@ -64,7 +64,9 @@ impl CompiledPolicy {
     }
 
     /// The statements with what the compiler added, in document order.
-    pub(super) fn statements(&self) -> impl Iterator<Item = (&Statement, &CompiledStatement)> {
+    pub(super) fn statements(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&Statement, &CompiledStatement)> {
         let written = match &self.input.body {
             PolicyBody::Valid(policy) => policy.statements(),
             PolicyBody::Unreadable(_) => &[],

@@ -138,6 +138,11 @@ impl AccountSnapshot {
         policies.into_iter()
     }
 
+    /// How many statements each different set of policies has.
+    pub fn set_sizes(&self) -> impl Iterator<Item = usize> {
+        self.sets.values().map(|set| set.policies().iter().map(|it| it.statements().len()).sum())
+    }
+
     /// How many policies of its own the account has.
     #[must_use]
     pub fn policy_count(&self) -> usize {

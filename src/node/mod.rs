@@ -13,6 +13,7 @@ mod change_log;
 mod clock;
 mod console;
 mod error;
+mod footprint;
 mod gate;
 mod health;
 mod index;
@@ -59,7 +60,7 @@ pub use query::{Answer, Asker, BatchQuery, CheckQuery, Explained};
 pub use requests::RequestId;
 pub use search::{ActionSearch, Found, NamedSearch, PrincipalSearch, ResourceSearch};
 pub use sessions::Session;
-pub use settings::NodeSettings;
+pub use settings::{MEMORY_BUDGET_BYTES, NodeSettings};
 pub use simulate::{InlinePolicy, SimulateQuery, Simulated};
 pub use sts::{
     AssumeRole, Credentials, FederationToken, Refusal, RoleName, SessionToken, StsError, WhichRole,
@@ -156,7 +157,7 @@ impl Node {
                 .refuse_replays
                 .then(|| ReplayGuard::new(settings.signatures_remembered_max)),
             key_uses: KeyUses::new(settings.key_use_interval_ms),
-            cells: Cells::new(settings.accounts_loaded_max),
+            cells: Cells::new(settings.accounts_loaded_max, settings.memory_budget_bytes),
             index: GlobalIndex::new(settings.global_entries_max),
             shared: ArcSwap::from_pointee(shared),
             presets_problem: ArcSwapOption::empty(),
@@ -259,6 +260,12 @@ impl Node {
     #[must_use]
     pub fn applied_revision(&self) -> Revision {
         *self.applied.borrow()
+    }
+
+    /// About how many bytes the accounts in memory take.
+    #[must_use]
+    pub fn loaded_bytes(&self) -> usize {
+        self.cells.bytes()
     }
 
     /// How many accounts are in memory.

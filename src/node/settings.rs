@@ -3,6 +3,9 @@
 use crate::authn::vault::master_key::MasterKey;
 use crate::directory::Quotas;
 
+/// The budget of loaded accounts unless it is set: 1 GiB.
+pub const MEMORY_BUDGET_BYTES: usize = 1 << 30;
+
 /// How a node behaves. The defaults suit production.
 #[derive(Debug, Clone)]
 pub struct NodeSettings {
@@ -10,7 +13,10 @@ pub struct NodeSettings {
     pub at_least_wait_ms: u64,
     /// Longest wait of a write for its own change to be visible here.
     pub visible_wait_ms: u64,
-    /// Most accounts in memory; the least recently used one makes room.
+    /// About how many bytes loaded accounts may take; the least recently used ones make room. One
+    /// account that takes more is served all the same, alone.
+    pub memory_budget_bytes: usize,
+    /// Most accounts in memory, whatever they take.
     pub accounts_loaded_max: usize,
     /// Most global index records (uin, SdkAppId) in memory.
     pub global_entries_max: usize,
@@ -46,7 +52,8 @@ impl Default for NodeSettings {
         Self {
             at_least_wait_ms: 1_000,
             visible_wait_ms: 10_000,
-            accounts_loaded_max: 10_000,
+            memory_budget_bytes: MEMORY_BUDGET_BYTES,
+            accounts_loaded_max: 1_000_000,
             global_entries_max: 200_000,
             commit_attempts_max: 64,
             request_ids_per_account_max: 1_000,

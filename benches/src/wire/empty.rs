@@ -3,6 +3,8 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use camgate::service::proto;
 use camgate::service::proto::authorization_service_server::{
@@ -15,14 +17,31 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::server::Answers;
 
-struct Empty(Answers);
+struct Empty {
+    answers: Arc<Answers>,
+    next: AtomicUsize,
+}
+
+impl Empty {
+    fn check(&self) -> proto::CheckResponse {
+        next(&self.answers, &self.next)
+    }
+}
+
+fn next(answers: &Answers, next: &AtomicUsize) -> proto::CheckResponse {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    answers.checks[at % answers.checks.len()].clone()
+}
 
 /// Serves on a free port.
 pub async fn start(answers: Answers) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let serving = tonic::transport::Server::builder()
-        .add_service(AuthorizationServiceServer::new(Empty(answers)))
+        .add_service(AuthorizationServiceServer::new(Empty {
+            answers: Arc::new(answers),
+            next: AtomicUsize::new(0),
+        }))
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
     tokio::spawn(serving);
     address
@@ -38,14 +57,14 @@ impl AuthorizationService for Empty {
         &self,
         _: Request<proto::CheckRequest>,
     ) -> Result<Response<proto::CheckResponse>, Status> {
-        Ok(Response::new(self.0.check.clone()))
+        Ok(Response::new(self.check()))
     }
 
     async fn batch_check(
         &self,
         _: Request<proto::BatchCheckRequest>,
     ) -> Result<Response<proto::BatchCheckResponse>, Status> {
-        Ok(Response::new(self.0.batch.clone()))
+        Ok(Response::new(self.answers.batch.clone()))
     }
 
     type StreamCheckStream =
@@ -55,10 +74,13 @@ impl AuthorizationService for Empty {
         &self,
         request: Request<Streaming<proto::CheckRequest>>,
     ) -> Result<Response<Self::StreamCheckStream>, Status> {
-        let decision = self.0.check.decision.clone().expect("a decision");
-        let result = Some(proto::batch_check_entry::Result::Decision(decision));
-        let answer = proto::BatchCheckEntry { result };
-        let answers = request.into_inner().map(move |asked| asked.map(|_| answer.clone()));
+        let (all, at) = (Arc::clone(&self.answers), AtomicUsize::new(0));
+        let answer = move || {
+            let decision = next(&all, &at).decision.expect("a decision");
+            let result = Some(proto::batch_check_entry::Result::Decision(decision));
+            proto::BatchCheckEntry { result }
+        };
+        let answers = request.into_inner().map(move |asked| asked.map(|_| answer()));
         Ok(Response::new(Box::pin(answers)))
     }
 

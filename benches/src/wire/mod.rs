@@ -17,22 +17,26 @@ use server::Server;
 /// Questions of a batch.
 pub const BATCH: usize = 100;
 
-pub fn run(table: &mut Table, is_quick: bool) {
+pub fn run(table: &mut Table, is_quick: bool, only_check: bool) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(measure(table, if is_quick { 300 } else { 2_000 }));
+    let kinds: &[Kind] = match only_check {
+        true => &[Kind::Check],
+        false => &[Kind::Check, Kind::Batch, Kind::Stream],
+    };
+    runtime.block_on(measure(table, if is_quick { 300 } else { 2_000 }, kinds));
 }
 
-async fn measure(table: &mut Table, round_ms: u64) {
+async fn measure(table: &mut Table, round_ms: u64, kinds: &[Kind]) {
     let server = Server::start().await;
     let empty = empty::start(server.answers().await).await;
     for connections in [1, 8, 64] {
         let what = format!("{connections} connections");
         let mut rates = Vec::new();
-        for kind in [Kind::Check, Kind::Batch, Kind::Stream] {
+        for kind in kinds.iter().copied() {
             let ours = Load::connect(server.address, connections, kind, &server.questions).await;
             let beside = Load::connect(empty, connections, kind, &server.questions).await;
             let (mut of_ours, mut of_empty) = (Vec::new(), Vec::new());

@@ -20,6 +20,9 @@ const ATTACHED: usize = 10;
 /// Different questions.
 const QUESTIONS: usize = 2_000;
 
+/// Answers that the empty handler gives in turn, so that its messages are as long as ours.
+const ANSWERS: usize = 256;
+
 /// A server and what it is asked.
 pub struct Server {
     pub address: SocketAddr,
@@ -44,18 +47,21 @@ impl Server {
     /// Answers of each kind as the server gives them.
     pub async fn answers(&self) -> Answers {
         let mut client = client(self.address).await;
-        let check = client.check(self.questions[0].clone()).await.expect("an answer");
+        let mut checks = Vec::new();
+        for question in &self.questions[..ANSWERS] {
+            checks.push(client.check(question.clone()).await.expect("an answer").into_inner());
+        }
         let entries = self.questions[..super::BATCH].to_vec();
         let batch = proto::BatchCheckRequest { entries, consistency: None };
         let batch = client.batch_check(batch).await.expect("an answer");
-        Answers { check: check.into_inner(), batch: batch.into_inner() }
+        Answers { checks, batch: batch.into_inner() }
     }
 }
 
 /// What the empty handler answers always.
 #[derive(Debug, Clone)]
 pub struct Answers {
-    pub check: proto::CheckResponse,
+    pub checks: Vec<proto::CheckResponse>,
     pub batch: proto::BatchCheckResponse,
 }
 
