@@ -30,8 +30,8 @@ pub(super) enum Statements<'a> {
     One(&'a Arc<CompiledPolicy>, usize),
 }
 
-/// Usually one, and one more where there is a boundary; more than two make an allocation.
-pub(super) type Runs<'a> = SmallVec<[Run<'a>; 2]>;
+/// Usually one or two, and one more where there is a boundary; more than four make an allocation.
+pub(super) type Runs<'a> = SmallVec<[Run<'a>; 4]>;
 
 /// What `determining` goes through.
 enum DeterminingIter<'a> {

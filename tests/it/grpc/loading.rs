@@ -92,6 +92,45 @@ async fn evicted_accounts_answer_as_before() {
     Arc::into_inner(server).unwrap().stop().await;
 }
 
+/// Accounts that together take several times the budget: all are served, and few stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loaded_accounts_keep_to_the_budget() {
+    const ACCOUNTS: u64 = 30;
+    const BUDGET_BYTES: usize = 40_000;
+    let settings = NodeSettings { memory_budget_bytes: BUDGET_BYTES, ..Default::default() };
+    let server = TestServer::start(Arc::new(MemoryStore::new()), None, settings).await;
+    let mut uins = Vec::new();
+    for number in 0..ACCOUNTS {
+        let uin = create_account(&server, owner(number)).await;
+        let policy = create_policy(&server, owner(number)).await;
+        grant(&server, owner(number), policy, uin, number % 2 == 0).await;
+        uins.push(uin);
+    }
+    let mut most = 0;
+    for round in 0..3 {
+        for (number, uin) in uins.iter().enumerate() {
+            let allowed = is_allowed(&server, *uin, "").await;
+            assert_eq!(allowed, number % 2 == 0, "round {round}, account {number}");
+            assert!(server.node.loaded_bytes() <= BUDGET_BYTES, "{}", server.node.loaded_bytes());
+            most = most.max(server.node.loaded_accounts());
+        }
+    }
+    assert!((2..10).contains(&most), "{most} accounts were in memory at once");
+    // One that does not fit is served alone.
+    let one = server.node.loaded_bytes() / server.node.loaded_accounts();
+    server.stop().await;
+    let settings = NodeSettings { memory_budget_bytes: one / 2, ..Default::default() };
+    let server = TestServer::start(Arc::new(MemoryStore::new()), None, settings).await;
+    for number in 0..3 {
+        let uin = create_account(&server, owner(number)).await;
+        let policy = create_policy(&server, owner(number)).await;
+        let token = grant(&server, owner(number), policy, uin, true).await;
+        assert!(is_allowed(&server, uin, &token).await);
+        assert_eq!(server.node.loaded_accounts(), 1);
+    }
+    server.stop().await;
+}
+
 /// A store that keeps one change: a node that is late reads everything again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_misses_changes_reads_again() {
