@@ -40,7 +40,7 @@ cd fuzz && $(CARGO) fuzz run -s none $(1) corpus/$(1) $(SEEDS_$(1)) -- \
 
 endef
 
-.PHONY: help tools fuzz-tools format lint test-all program proxies sdk gate test crash ci soak mutants fuzz golden docs
+.PHONY: help tools fuzz-tools format lint test-all program proxies sdk gate test crash ci soak bench mutants fuzz golden docs
 
 help: ## Lists the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,6 +116,9 @@ soak: tools ## The long checks: 5,000,000 pairs, 2,000 administrations, 500 cras
 	CAMGATE_ADMIN_CASES=$(ADMIN_CASES_SOAK) $(CARGO) test --release --test it admin_props
 	$(MAKE) crash CRASH_ROUNDS_CI=$(CRASH_ROUNDS_SOAK)
 	$(MAKE) fuzz SECONDS=300
+
+bench: tools ## Speed and memory beside peers, about half an hour; writes docs/performance.md (needs valgrind)
+	cd benches && $(CARGO) run --release -- all
 
 mutants: tools ## Puts deliberate faults into the sources, one at a time; the tests must notice
 	$(CARGO) test --test mutants

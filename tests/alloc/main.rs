@@ -1,4 +1,5 @@
 //! Decisions allocate nothing. A program of its own, because what counts replaces its allocator.
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
 use std::sync::Arc;
 
