@@ -16,8 +16,8 @@ use crate::table::{Budget, Table};
 
 /// Sub-accounts of an account.
 const SUB_ACCOUNTS: usize = 1_000;
-/// Policies of an account.
-const POLICIES: usize = 100;
+/// Policies of an account: few, so that what sub-accounts take shows, and many.
+const POLICIES: [usize; 2] = [10, 100];
 /// Different sets of policies in an account, of five policies each.
 const SETS: usize = 20;
 /// Accounts with 1,000 policies each.
@@ -25,16 +25,19 @@ const ACCOUNTS_OF_POLICIES: usize = 40;
 
 pub fn run(table: &mut Table, is_quick: bool) {
     let accounts = if is_quick { 50 } else { 1_000 };
-    let said = child("hold", accounts);
-    let what = format!("{accounts} accounts of {SUB_ACCOUNTS} sub-accounts");
     let once = |value: f64| Spread::new(vec![value]);
-    let figure = "resident bytes per sub-account";
-    table.add("load", &what, figure, once(said[0]), Budget::AtMost(300.0));
-    table.add("load", &what, "ms to load an account", once(said[1]), Budget::None);
-    table.add("load", &what, "seconds to load all", once(said[2]), Budget::None);
+    for policies in POLICIES {
+        let said = child(&policies.to_string(), accounts);
+        let what =
+            format!("{accounts} accounts of {SUB_ACCOUNTS} sub-accounts, {policies} policies each");
+        let budget = if policies == POLICIES[0] { Budget::AtMost(300.0) } else { Budget::None };
+        table.add("load", &what, "resident bytes per sub-account", once(said[0]), budget);
+        table.add("load", &what, "resident bytes / estimated", once(said[3]), Budget::None);
+        table.add("load", &what, "ms to load an account", once(said[1]), Budget::None);
+        table.add("load", &what, "seconds to load all", once(said[2]), Budget::None);
+    }
     table.remark(format!(
-        "load: each account has {POLICIES} policies, and its sub-accounts {SETS} different sets of \
-         five of them"
+        "load: the sub-accounts of an account have {SETS} different sets of five of its policies"
     ));
     let rounds = if is_quick { 1 } else { ROUNDS };
     let seconds = (0..rounds).map(|_| child("policies", ACCOUNTS_OF_POLICIES)[0]);
@@ -62,15 +65,15 @@ pub fn hold(what: &str, accounts: usize) {
         .expect("a runtime");
     runtime.block_on(async {
         match what {
-            "hold" => accounts_held(accounts).await,
-            _ => policies_ready(accounts).await,
+            "policies" => policies_ready(accounts).await,
+            policies => accounts_held(accounts, policies.parse().expect("a number")).await,
         }
     });
 }
 
 async fn start(store: Arc<MemoryStore>) -> Arc<Node> {
     let catalog = Arc::new(Catalog::builtin().clone());
-    let settings = NodeSettings { accounts_loaded_max: 100_000, ..NodeSettings::default() };
+    let settings = NodeSettings { memory_budget_bytes: usize::MAX, ..NodeSettings::default() };
     Node::start(store, catalog, Arc::new(SystemClock), None, settings).await.expect("a node")
 }
 
@@ -82,14 +85,15 @@ async fn filled(accounts: usize, shape: Shape) -> Arc<MemoryStore> {
     store
 }
 
-/// Prints bytes per sub-account, milliseconds per account, and seconds.
-async fn accounts_held(accounts: usize) {
-    let shape = Shape { sub_accounts: SUB_ACCOUNTS, policies: POLICIES, attached: 5, sets: SETS };
+/// Prints bytes per sub-account, milliseconds per account, seconds, and bytes per estimated byte.
+async fn accounts_held(accounts: usize, policies: usize) {
+    let shape = Shape { sub_accounts: SUB_ACCOUNTS, policies, attached: 5, sets: SETS };
     let store = filled(accounts, shape).await;
     let node = start(store).await;
     // One account first, so that what is allocated once is there.
     node.existing_view(owner(0)).await.expect("an account");
     let (before, started) = (resident_bytes(), Instant::now());
+    let estimated = node.loaded_bytes();
     let mut times = Vec::new();
     for account in 1..accounts {
         let started = Instant::now();
@@ -99,7 +103,8 @@ async fn accounts_held(accounts: usize) {
     let seconds = started.elapsed().as_secs_f64();
     let bytes = resident_bytes().saturating_sub(before) as f64;
     let per_sub_account = bytes / ((accounts - 1) * SUB_ACCOUNTS) as f64;
-    println!("{per_sub_account} {} {seconds}", Spread::new(times).median());
+    let estimated = bytes / (node.loaded_bytes() - estimated) as f64;
+    println!("{per_sub_account} {} {seconds} {estimated}", Spread::new(times).median());
 }
 
 /// Prints the seconds from the start of a node until all accounts are loaded, by two tasks.
