@@ -117,7 +117,7 @@ soak: tools ## The long checks: 5,000,000 pairs, 2,000 administrations, 500 cras
 	$(MAKE) crash CRASH_ROUNDS_CI=$(CRASH_ROUNDS_SOAK)
 	$(MAKE) fuzz SECONDS=300
 
-bench: tools ## Speed and memory beside peers, about half an hour; writes docs/performance.md (needs valgrind)
+bench: tools ## Speed and memory beside peers, a quarter of an hour; writes docs/performance.md (needs valgrind)
 	cd benches && $(CARGO) run --release -- all
 
 mutants: tools ## Puts deliberate faults into the sources, one at a time; the tests must notice

@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use camgate::catalog::Catalog;
 use camgate::engine::{
-    AccountSnapshot, ActionQuery, NoTrace, Outcome, Query, Request, RequestParts, Resource,
-    ResourceQuery, decide, decide_ref, reference,
+    AccountSnapshot, ActionQuery, NoTrace, Outcome, PrincipalQuery, Query, Request, RequestParts,
+    Resource, ResourceQuery, decide, decide_ref, reference,
 };
 use camgate::lang::action::ActionName;
 use camgate::lang::condition::Context;
@@ -39,7 +39,7 @@ pub fn ours(
 ) -> u64 {
     let catalog = snapshot.world().catalog();
     let query = Query {
-        principal: asked.uin.parse().expect("a uin"),
+        principal: PrincipalQuery::find(asked.uin.parse().expect("a uin"), snapshot),
         action: ActionQuery::parse(&asked.action, catalog).expect("an action"),
         resource: ResourceQuery::parse(&asked.resource).expect("a resource"),
         context,

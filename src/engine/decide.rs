@@ -44,10 +44,10 @@ fn traced<'a>(
     let action = request.action(snapshot.world().catalog());
     let mut decision = DecisionRef::new(note(action, &request.query().resource));
     // rule D-12
-    if let Some(profile) = snapshot.profile(request.query().principal)
+    if let Some(profile) = request.profile(snapshot)
         && profile.kind != PrincipalKind::MessageRecipient
     {
-        let variables = Variables { uin: request.query().principal, owner: snapshot.owner() };
+        let variables = Variables { uin: request.query().principal.uin(), owner: snapshot.owner() };
         let action_id = action.map(|known| known.id);
         let case = Case { snapshot, request, action_id, profile, variables };
         case.fill(&mut decision, trace);

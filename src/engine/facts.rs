@@ -78,7 +78,7 @@ impl Facts for Overlay<'_> {
         let (service, name) = (parts.action.name().service(), parts.action.name().name());
         let own = || parts.context.values(key);
         let derived = match key {
-            "qcs:uin" => self.derived().uin.get_or_init(|| number(parts.principal)),
+            "qcs:uin" => self.derived().uin.get_or_init(|| number(parts.principal.uin())),
             "qcs:owner_uin" => {
                 self.derived().owner_uin.get_or_init(|| number(self.snapshot.owner().uin))
             }

@@ -43,8 +43,8 @@ pub use input::{
     AccountInput, AppInput, Attachment, PolicyBody, PolicyInput, PrincipalInput, PrincipalKind, Via,
 };
 pub use request::{
-    ActionQuery, Checked, DERIVED_KEYS, Query, Request, RequestFault, RequestParts, Resource,
-    ResourceQuery,
+    ActionQuery, Checked, DERIVED_KEYS, PrincipalQuery, Query, Request, RequestFault, RequestParts,
+    Resource, ResourceQuery,
 };
 pub use search::{
     Page, SEARCH_CANDIDATES_MAX, SearchFault, list_actions, list_named, list_principals,

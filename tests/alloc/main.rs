@@ -6,7 +6,7 @@ use std::sync::Arc;
 use camgate::catalog::Catalog;
 use camgate::engine::{
     AccountInput, AccountSnapshot, ActionQuery, Attachment, Outcome, PolicyBody, PolicyInput,
-    PrincipalInput, PrincipalKind, Query, ResourceQuery, Via, World, decide_ref,
+    PrincipalInput, PrincipalKind, PrincipalQuery, Query, ResourceQuery, Via, World, decide_ref,
 };
 use camgate::lang;
 use camgate::lang::condition::Context;
@@ -64,7 +64,7 @@ fn ask(snapshot: &AccountSnapshot, context: &Context, uin: &str, what: [&str; 2]
     let catalog = snapshot.world().catalog();
     let [action, resource] = what;
     let query = Query {
-        principal: uin.parse().unwrap(),
+        principal: PrincipalQuery::find(uin.parse().unwrap(), snapshot),
         action: ActionQuery::parse(action, catalog).unwrap(),
         resource: ResourceQuery::parse(resource).unwrap(),
         context,

@@ -18,7 +18,7 @@ use crate::lang::resource::{ResourcePattern, sdkappid};
 
 /// Most kinds of action lists that are tested one by one in one place; with more, every action gets
 /// a number of its own there.
-const SAME_MAX: usize = 4;
+const SAME_MAX: usize = 16;
 
 /// Where a resource is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
