@@ -46,3 +46,30 @@ fn reasons_have_stable_names() {
         assert_eq!(reason.to_string(), expected);
     }
 }
+
+#[test]
+fn numbers_of_another_catalog_mean_nothing() {
+    // The same actions under other numbers: `cam` and `sts` are not there.
+    let im = include_bytes!("../../../policies/catalog/im.json");
+    let other = Catalog::parse(&[("im.json", im.as_slice())]).unwrap();
+    let statement = r#"{"effect":"allow","action":"im:DescribeConfInfo","resource":"*"}"#;
+    let snapshot = AccountSnapshot::build(Fixture::of(statement).input, &shipped(), None);
+    let context = Context::new();
+    for (action, expected) in
+        [("im:DescribeConfInfo", Outcome::Allow), ("im:AddGroupMember", Outcome::Deny)]
+    {
+        let query = Query {
+            principal: ALICE.into(),
+            action: ActionQuery::parse(action, &other).unwrap(),
+            resource: ResourceQuery::parse(APP1).unwrap(),
+            context: &context,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            session: &[],
+            registered_owner: None,
+            granted_by_owner: false,
+            accepts_filter: false,
+        };
+        let checked = query.check(&other).unwrap();
+        assert_eq!(decide_ref(&snapshot, checked).outcome(), expected, "{action}");
+    }
+}
