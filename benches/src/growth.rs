@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use plotters::prelude::*;
@@ -84,13 +84,13 @@ fn threads(table: &mut Table, round_ms: u64) {
     table.remark(format!("growth: two threads make {millions:.1} million decisions in a second"));
 }
 
-/// Decisions per second of some threads.
+/// Decisions per second of some threads, each of which decides until the round is over.
 fn rate(workload: &Workload, threads: usize, round_ms: u64) -> f64 {
-    let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (done, round) = (AtomicU64::new(0), Duration::from_millis(round_ms));
     let started = Instant::now();
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            let (stop, done) = (&stop, &done);
+            let done = &done;
             scope.spawn(move || {
                 let mut rng = Rng::new(17 + thread as u64);
                 let asked: Vec<Question> =
@@ -99,15 +99,13 @@ fn rate(workload: &Workload, threads: usize, round_ms: u64) -> f64 {
                 for asked in asked.iter().cycle() {
                     black_box(ours(&workload.snapshot, &workload.context, now(), asked));
                     decided += 1;
-                    if decided % 256 == 0 && stop.load(Ordering::Relaxed) {
+                    if decided % 256 == 0 && started.elapsed() >= round {
                         break;
                     }
                 }
                 done.fetch_add(decided, Ordering::Relaxed);
             });
         }
-        std::thread::sleep(Duration::from_millis(round_ms));
-        stop.store(true, Ordering::Relaxed);
     });
     done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
 }

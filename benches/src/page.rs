@@ -38,6 +38,7 @@ pub fn write(table: &Table) -> std::io::Result<()> {
          each is asked stands in `benches/src/peers/`.\n\
          - *empty handler* is a tonic server with the same messages that answers with a copy of an \
          answer; the load generator shares the machine's cores with both.\n\n\
+         Everything is linked with thin LTO, which the program is not: that takes too long to build.\n\n\
          {table}\n\
          ## Remarks\n\n{remarks}\n\
          ## What the limits are\n\n\

@@ -59,17 +59,10 @@ impl Table {
              |---|---|---|---|---|---|---|\n",
         );
         for row in &self.rows {
+            let [part, what, figure, median, spread, budget, verdict] = row.cells();
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} to {} | {} | {} |",
-                row.part,
-                row.what,
-                row.figure,
-                short(row.value.median()),
-                short(row.value.least()),
-                short(row.value.most()),
-                row.budget(),
-                row.verdict(),
+                "| {part} | {what} | {figure} | {median} | {spread} | {budget} | {verdict} |",
             );
         }
         text
@@ -77,18 +70,23 @@ impl Table {
 }
 
 impl Row {
-    fn line(&self) -> String {
-        format!(
-            "{:<10} {:<58} {:<34} {:>9}  ({} to {}) {} {}",
-            self.part,
-            self.what,
-            self.figure,
+    /// What stands in its columns.
+    fn cells(&self) -> [String; 7] {
+        let spread = format!("{} to {}", short(self.value.least()), short(self.value.most()));
+        [
+            self.part.to_owned(),
+            self.what.clone(),
+            self.figure.to_owned(),
             short(self.value.median()),
-            short(self.value.least()),
-            short(self.value.most()),
+            spread,
             self.budget(),
-            self.verdict(),
-        )
+            self.verdict().to_owned(),
+        ]
+    }
+
+    fn line(&self) -> String {
+        let [part, what, figure, median, spread, budget, verdict] = self.cells();
+        format!("{part:<10} {what:<58} {figure:<34} {median:>9}  ({spread}) {budget} {verdict}")
     }
 
     fn budget(&self) -> String {

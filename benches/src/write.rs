@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use camgate::catalog::Catalog;
 use camgate::directory::{Change, Record, Slot};
@@ -20,6 +20,8 @@ use crate::table::{Budget, Table};
 use crate::workload::names_of_actions;
 
 const SHAPE: Shape = Shape { sub_accounts: 1_000, policies: 1_500, attached: 10, sets: 50 };
+/// Questions that tell how fast readers are by themselves.
+const QUIET_CHECKS: usize = 200_000;
 /// Writes of a round.
 const WRITES: usize = 100;
 
@@ -50,9 +52,9 @@ async fn measure(table: &mut Table, writes: usize) {
     node.existing_view(owner(0)).await.expect("the account");
     let what = format!("{} sub-accounts, {} policies", SHAPE.sub_accounts, SHAPE.policies);
     let readers = Arc::new(Readers::default());
-    let reading = tokio::spawn(read(Arc::clone(&node), Arc::clone(&readers)));
-    let before = rate(&readers).await;
-    readers.longest_ns.store(0, Ordering::Relaxed);
+    let quiet = Arc::clone(&node);
+    let before = tokio::spawn(async move { quiet_rate(&quiet).await }).await.expect("no panic");
+    let reading = tokio::spawn(read(Arc::clone(&node), Arc::clone(&readers), usize::MAX));
     let (mut policy_ms, mut user_ms, mut during) = (Vec::new(), Vec::new(), Vec::new());
     let mut number = 1;
     for _ in 0..=ROUNDS {
@@ -86,19 +88,18 @@ async fn measure(table: &mut Table, writes: usize) {
     table.remark(format!("write: the longest of all reads meanwhile took {longest:.2} ms"));
 }
 
-/// Checks per second.
-async fn rate(readers: &Readers) -> f64 {
-    let (from, started) = (readers.checks.load(Ordering::Relaxed), Instant::now());
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let checks = readers.checks.load(Ordering::Relaxed) - from;
-    checks as f64 / started.elapsed().as_secs_f64()
+/// Checks per second while nothing is written.
+async fn quiet_rate(node: &Arc<Node>) -> f64 {
+    let (readers, started) = (Arc::new(Readers::default()), Instant::now());
+    read(Arc::clone(node), Arc::clone(&readers), QUIET_CHECKS).await;
+    readers.checks.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
 }
 
-/// Asks without end.
-async fn read(node: Arc<Node>, readers: Arc<Readers>) {
+/// Asks so many questions, unless it is told to stop before.
+async fn read(node: Arc<Node>, readers: Arc<Readers>, checks: usize) {
     let actions = names_of_actions();
     let mut at = 0;
-    while !readers.stop.load(Ordering::Relaxed) {
+    while at < checks && !readers.stop.load(Ordering::Relaxed) {
         at += 1;
         let app = 1_400_000_000 + at as u64 % 1_000;
         let resource = format!("qcs::im::uin/{}:sdkappid/{app}", owner(0));

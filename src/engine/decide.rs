@@ -112,15 +112,20 @@ impl<'a> Case<'a, '_> {
         if self.is_root() { None } else { Some(&self.profile.set) }
     }
 
-    /// The policies that count and cannot be read (rule D-05).
-    pub(super) fn unreadable(&self) -> Vec<DecisionError> {
-        let layers = [
+    /// The sets that count, but for the session's policies, in the order of rule D-04.
+    #[inline]
+    fn sets(&self) -> [(Layer, Option<&'a PolicySet>); 3] {
+        [
             (Layer::General, Some(self.snapshot.world().general_set())),
             (Layer::Identity, self.identity()),
             (Layer::Boundary, self.profile.boundary.as_deref()),
-        ];
+        ]
+    }
+
+    /// The policies that count and cannot be read (rule D-05).
+    pub(super) fn unreadable(&self) -> Vec<DecisionError> {
         let mut errors = Vec::new();
-        for (layer, set) in layers {
+        for (layer, set) in self.sets() {
             for policy in set.map(PolicySet::unreadable).unwrap_or_default() {
                 errors.extend(unreadable(layer, policy));
             }
@@ -134,10 +139,8 @@ impl<'a> Case<'a, '_> {
     /// Whether a policy that counts cannot be read.
     #[inline]
     fn is_broken(&self) -> bool {
-        let is_broken = |set: &PolicySet| !set.unreadable().is_empty();
-        is_broken(self.snapshot.world().general_set())
-            || self.identity().is_some_and(is_broken)
-            || self.profile.boundary.as_deref().is_some_and(is_broken)
+        let mut sets = self.sets().into_iter();
+        sets.any(|(_, set)| set.is_some_and(|set| !set.unreadable().is_empty()))
             || self.request.query().session.iter().any(|it| it.unreadable().is_some())
     }
 

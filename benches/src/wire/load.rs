@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes};
@@ -150,33 +150,31 @@ impl Load {
         }
     }
 
-    /// Decisions in a second, over some time.
+    /// Decisions in a second: every lane asks until the round is over.
     pub async fn rate(&self, round_ms: u64) -> f64 {
-        let stop = Arc::new(AtomicBool::new(false));
         let done = Arc::new(AtomicU64::new(0));
         let mut tasks = Vec::new();
         let started = Instant::now();
+        let until = started + Duration::from_millis(round_ms);
         for (at, channel) in self.channels.iter().enumerate() {
             let lanes = if self.kind == Kind::Stream { 1 } else { UNDER_WAY };
             for lane in 0..lanes {
-                let (stop, done) = (Arc::clone(&stop), Arc::clone(&done));
+                let done = Arc::clone(&done);
                 let (channel, requests) = (channel.clone(), Arc::clone(&self.requests));
                 let (kind, first) = (self.kind, at * 31 + lane * 7);
                 tasks.push(tokio::spawn(async move {
                     if kind == Kind::Stream {
-                        stream(channel, requests, first, stop, done).await;
+                        stream(channel, requests, first, until, done).await;
                     } else {
-                        unary(channel, kind, requests, first, stop, done).await;
+                        unary(channel, kind, requests, first, until, done).await;
                     }
                 }));
             }
         }
-        tokio::time::sleep(Duration::from_millis(round_ms)).await;
-        let (count, elapsed) = (done.load(Ordering::Relaxed), started.elapsed());
-        stop.store(true, Ordering::Relaxed);
         for task in tasks {
             task.await.expect("no panic");
         }
+        let (count, elapsed) = (done.load(Ordering::Relaxed), started.elapsed());
         count as f64 / elapsed.as_secs_f64()
     }
 }
@@ -186,12 +184,12 @@ async fn unary(
     kind: Kind,
     requests: Arc<Vec<Bytes>>,
     first: usize,
-    stop: Arc<AtomicBool>,
+    until: Instant,
     done: Arc<AtomicU64>,
 ) {
     let decisions = if kind == Kind::Batch { BATCH as u64 } else { 1 };
     let mut at = first;
-    while !stop.load(Ordering::Relaxed) {
+    while Instant::now() < until {
         let answer = call(&channel, kind, requests[at % requests.len()].clone()).await;
         assert!(!answer.is_empty(), "an empty answer");
         done.fetch_add(decisions, Ordering::Relaxed);
@@ -204,7 +202,7 @@ async fn stream(
     channel: Channel,
     requests: Arc<Vec<Bytes>>,
     first: usize,
-    stop: Arc<AtomicBool>,
+    until: Instant,
     done: Arc<AtomicU64>,
 ) {
     let (ask, asked) = mpsc::channel(STREAM_WINDOW);
@@ -218,7 +216,7 @@ async fn stream(
     let questions = Request::new(ReceiverStream::new(asked));
     let answers = grpc.streaming(questions, Kind::Stream.path(), Raw).await;
     let mut answers = answers.expect("a stream").into_inner();
-    while !stop.load(Ordering::Relaxed) {
+    while Instant::now() < until {
         let answer = answers.message().await.expect("an answer").expect("an answer");
         assert!(!answer.is_empty(), "an empty answer");
         done.fetch_add(1, Ordering::Relaxed);
