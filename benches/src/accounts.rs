@@ -90,12 +90,12 @@ pub fn sub_account(account: usize, at: usize, set: &[usize]) -> SubAccount {
     SubAccount {
         uin: uin(account, at),
         uid: 1 + at as u64,
-        name: format!("user-{at}"),
+        name: format!("user-{at}").into(),
         kind: SubAccountKind::SubUser,
-        remark: String::new(),
+        remark: "".into(),
         created_at: UnixMillis(1_700_000_000_000 + at as i64),
         attachments: set.iter().map(attach).collect(),
-        groups: Vec::new(),
+        groups: Default::default(),
         boundary: None,
         profile: Profile::default().into(),
     }

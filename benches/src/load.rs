@@ -25,21 +25,25 @@ const ACCOUNTS_OF_POLICIES: usize = 40;
 
 pub fn run(table: &mut Table, is_quick: bool) {
     let accounts = if is_quick { 50 } else { 1_000 };
-    let once = |value: f64| Spread::new(vec![value]);
+    let rounds = if is_quick { 1 } else { ROUNDS };
     for policies in POLICIES {
-        let said = child(&policies.to_string(), accounts);
+        let said: Vec<Vec<f64>> =
+            (0..rounds).map(|_| child(&policies.to_string(), accounts)).collect();
         let what =
             format!("{accounts} accounts of {SUB_ACCOUNTS} sub-accounts, {policies} policies each");
+        let mut add = |at: usize, figure, budget| {
+            let spread = Spread::new(said.iter().map(|round| round[at]).collect());
+            table.add("load", &what, figure, spread, budget);
+        };
         let budget = if policies == POLICIES[0] { Budget::AtMost(300.0) } else { Budget::None };
-        table.add("load", &what, "resident bytes per sub-account", once(said[0]), budget);
-        table.add("load", &what, "resident bytes / estimated", once(said[3]), Budget::None);
-        table.add("load", &what, "ms to load an account", once(said[1]), Budget::None);
-        table.add("load", &what, "seconds to load all", once(said[2]), Budget::None);
+        add(0, "resident bytes per sub-account", budget);
+        add(3, "resident bytes / estimated", Budget::None);
+        add(1, "ms to load an account", Budget::None);
+        add(2, "seconds to load all", Budget::None);
     }
     table.remark(format!(
         "load: the sub-accounts of an account have {SETS} different sets of five of its policies"
     ));
-    let rounds = if is_quick { 1 } else { ROUNDS };
     let seconds = (0..rounds).map(|_| child("policies", ACCOUNTS_OF_POLICIES)[0]);
     let what = format!("{ACCOUNTS_OF_POLICIES} accounts of 1,000 policies");
     let figure = "seconds until 40,000 policies are ready";

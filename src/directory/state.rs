@@ -86,7 +86,7 @@ impl AccountState {
     /// The sub-account with this name, compared exactly.
     #[must_use]
     pub fn sub_account_named(&self, name: &str) -> Option<&Arc<SubAccount>> {
-        self.sub_accounts.values().find(|it| it.name == name)
+        self.sub_accounts.values().find(|it| *it.name == *name)
     }
 
     /// The group with this id, unless it was deleted.

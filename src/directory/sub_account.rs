@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use thin_vec::ThinVec;
+
 use super::attachments::Attachments;
 use super::id::{GroupId, PolicyId, UnixMillis};
 
@@ -135,7 +137,8 @@ impl PartialEq for ShortProfile {
 
 impl Eq for ShortProfile {}
 
-/// A sub-account.
+/// A sub-account. There are a million of them in memory, so it has no room for what most do not
+/// have: lists and texts are of the kinds that take least while they are short or empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubAccount {
     /// Its uin, unique across accounts but for collaborators.
@@ -143,17 +146,17 @@ pub struct SubAccount {
     /// A second id of it in its account, never reused; 0 for those of before there were any.
     pub uid: u64,
     /// Its name, unique in its account.
-    pub name: String,
+    pub name: Box<str>,
     /// What kind it is; never changes.
     pub kind: SubAccountKind,
     /// Free text.
-    pub remark: String,
+    pub remark: Box<str>,
     /// When it was created, or added here.
     pub created_at: UnixMillis,
     /// The policies attached to it, in the order of attaching; no policy twice.
     pub attachments: Attachments,
     /// The groups it is in, in the order of joining; no group twice.
-    pub groups: Vec<GroupId>,
+    pub groups: ThinVec<GroupId>,
     /// The policy that caps it, if there is one (rule D-09).
     pub boundary: Option<PolicyId>,
     /// What consoles and notices need.

@@ -10,7 +10,7 @@ use crate::engine::AccountSnapshot;
 /// What an account takes that has nothing in it.
 const ACCOUNT_BYTES: usize = 4_096;
 /// A sub-account without its texts, in the directory's maps and in the engine's.
-const SUB_ACCOUNT_BYTES: usize = 260;
+const SUB_ACCOUNT_BYTES: usize = 192;
 /// Other records without their texts.
 const RECORD_BYTES: usize = 240;
 /// One attachment or membership.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use super::access_key;
 use super::account::check_id;
 use super::find_sub_account;
@@ -42,12 +44,12 @@ pub(super) fn create(
     let sub_account = SubAccount {
         uin: *uin,
         uid,
-        name: name.clone(),
+        name: name.as_str().into(),
         kind: *kind,
-        remark: remark.clone(),
+        remark: remark.as_str().into(),
         created_at: draft.env.now,
         attachments: Attachments::default(),
-        groups: Vec::new(),
+        groups: ThinVec::new(),
         boundary: None,
         profile: profile.clone().into(),
     };
@@ -69,11 +71,11 @@ pub(super) fn update(
     if let Some(name) = name {
         name::check_name(Noun::SubAccount, name, draft.env.quotas)?;
         check_free_name(draft, *uin, name)?;
-        changed.name.clone_from(name);
+        changed.name = name.as_str().into();
     }
     if let Some(remark) = remark {
         name::check_remark(Noun::SubAccount, remark, draft.env.quotas)?;
-        changed.remark.clone_from(remark);
+        changed.remark = remark.as_str().into();
     }
     update_profile(&mut changed.profile, profile);
     check_profile(draft, *uin, changed.kind, &changed.profile)?;
@@ -93,14 +95,14 @@ pub(super) fn delete(
         || sub_account.boundary.is_some();
     if is_in_use && !force {
         return Err(DirectoryError::SubAccountInUse {
-            name: sub_account.name.clone(),
+            name: sub_account.name.to_string(),
             policies: sub_account.attachments.len(),
             groups: sub_account.groups.len(),
         });
     }
     let keys: Vec<_> = draft.state.keys_of(*uin).cloned().collect();
     if !keys.is_empty() && !delete_keys {
-        let name = sub_account.name.clone();
+        let name = sub_account.name.to_string();
         return Err(DirectoryError::HaveKeys { name, keys: keys.len() });
     }
     for key in keys {

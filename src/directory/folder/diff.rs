@@ -68,7 +68,7 @@ fn prune(world: World<'_>, options: PlanOptions, steps: &mut Steps) -> Vec<(u64,
             let summary = format!("delete sub-account `{}` ({uin})", user.name);
             steps.push(Phase::Prune, Widening::Narrows, command, summary);
         } else {
-            unmanaged.push((uin, user.name.clone()));
+            unmanaged.push((uin, user.name.to_string()));
         }
     }
     unmanaged
@@ -83,17 +83,17 @@ fn sub_accounts(world: World<'_>, steps: &mut Steps) -> Result<(), PlanError> {
             let (found, wanted) = (user.kind.as_str(), wanted.kind.as_str());
             return Err(PlanError::OtherKind { uin: *uin, found, wanted });
         }
-        if user.name != wanted.name {
+        if *user.name != *wanted.name {
             renames.insert(*uin, wanted.name.clone());
         }
-        if user.remark != wanted.remark {
+        if *user.remark != *wanted.remark {
             let remark = Some(wanted.remark.clone());
             let command = UpdateSubAccount { uin: *uin, remark, ..Default::default() };
             let summary = format!("change the remark of sub-account `{}` ({uin})", wanted.name);
             steps.push(phase, neutral, Command::UpdateSubAccount(command), summary);
         }
     }
-    let names = world.state.sub_accounts.values().map(|it| (it.uin, it.name.clone())).collect();
+    let names = world.state.sub_accounts.values().map(|it| (it.uin, it.name.to_string())).collect();
     for (uin, name) in rename::order(&names, renames) {
         let summary = format!("rename sub-account {uin} to `{name}`");
         let command = UpdateSubAccount { uin, name: Some(name), ..Default::default() };

@@ -189,9 +189,9 @@ fn sub_account(it: &proto::SubAccount) -> SubAccount {
     SubAccount {
         uin: it.uin,
         uid: it.uid,
-        name: it.name.clone(),
+        name: it.name.as_str().into(),
         kind,
-        remark: String::new(),
+        remark: "".into(),
         created_at: UnixMillis(0),
         attachments: attachments(&it.policies),
         groups: it.groups.iter().map(|group| GroupId(group.group_id)).collect(),

@@ -69,7 +69,7 @@ impl Authzen {
             let id = match self.settings.account {
                 0 => Some(uin.to_string()),
                 // The root has no name, so as a subject it cannot be written.
-                _ => view.state.sub_account(uin).map(|user| user.name.clone()),
+                _ => view.state.sub_account(uin).map(|user| user.name.to_string()),
             };
             items.extend(id.map(|id| json!({"type": subject.kind, "id": id})));
         }

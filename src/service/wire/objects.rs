@@ -98,9 +98,9 @@ pub(in crate::service) fn sub_account(
     };
     proto::SubAccount {
         uin: *uin,
-        name: name.clone(),
+        name: name.to_string(),
         kind: kind_word(*kind).into(),
-        remark: remark.clone(),
+        remark: remark.to_string(),
         created_at: timestamp(*created_at),
         policies: attachments(state, presets, list),
         groups: groups.iter().filter_map(group).collect(),

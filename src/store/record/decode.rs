@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use prost::Message;
+use thin_vec::ThinVec;
 
 use super::{DoneRequest, FORMAT, FORMAT_MIN, KeyUse, RecordProblem, Stored, change_entry};
 use crate::directory::{
@@ -165,16 +166,16 @@ fn sub_account(expected: u64, value: &[u8]) -> Decoded<SubAccount> {
     } = message(value)?;
     check_format(format)?;
     check_key("uin", expected, uin)?;
-    let groups: Vec<GroupId> = group_ids.into_iter().map(GroupId).collect();
+    let groups: ThinVec<GroupId> = group_ids.into_iter().map(GroupId).collect();
     if groups.iter().collect::<BTreeSet<_>>().len() != groups.len() {
         return Err(RecordProblem::BadField("group_ids"));
     }
     Ok(SubAccount {
         uin,
         uid,
-        name,
+        name: name.into(),
         kind: kind_of(kind)?,
-        remark,
+        remark: remark.into(),
         created_at: UnixMillis(created_at_ms),
         attachments: attachment_list(attachments)?,
         groups,

@@ -183,9 +183,9 @@ fn sub_account(sub_account: &SubAccount) -> proto::SubAccount {
     proto::SubAccount {
         format: FORMAT,
         uin: *uin,
-        name: name.clone(),
+        name: name.to_string(),
         kind: kind_word(*kind).into(),
-        remark: remark.clone(),
+        remark: remark.to_string(),
         created_at_ms: created_at.0,
         attachments: attachment_list(attachments),
         group_ids: groups.iter().map(|id| id.0).collect(),

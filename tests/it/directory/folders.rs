@@ -276,7 +276,7 @@ fn names_can_be_swapped() {
     let ring = plan(&fixture, &folder, false).unwrap();
     assert_eq!(ring.steps.len(), 4, "{:#?}", ring.steps);
     apply(&mut fixture, &ring);
-    assert_eq!(fixture.state.sub_account(BOB).unwrap().name, "carol");
+    assert_eq!(fixture.state.sub_account(BOB).unwrap().name.as_ref(), "carol");
     assert!(plan(&fixture, &folder, false).unwrap().is_empty());
 }
 

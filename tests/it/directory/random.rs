@@ -253,7 +253,7 @@ fn check(state: &AccountState) {
     let account = state.account.as_ref().unwrap();
     assert!(state.policies.keys().all(|id| *id < account.next_policy_id && id.is_custom()));
     assert!(state.groups.keys().all(|id| *id < account.next_group_id));
-    check_unique(state.sub_accounts.values().map(|it| it.name.as_str()));
+    check_unique(state.sub_accounts.values().map(|it| &*it.name));
     check_unique(state.live_groups().map(|it| it.name.as_str()));
     check_unique(state.live_policies().map(|it| it.name.as_str()));
     for user in state.sub_accounts.values() {
