@@ -12,7 +12,7 @@ use camgate::lang::condition::Context;
 use foldhash::HashMap;
 use jiff::Timestamp;
 
-use crate::measure::{ROUNDS, Spread, nanoseconds, until_enough};
+use crate::measure::{ROUNDS, Singles, Spread, nanoseconds, until_enough};
 use crate::peers::{CEDAR, IAM_STYLE, PEERS};
 use crate::table::{Budget, Table};
 use crate::workload::{Question, Rng, Workload, uin};
@@ -93,37 +93,49 @@ impl LowerBound {
 }
 
 /// What a point takes, in nanoseconds, round by round.
+#[derive(Default)]
 pub struct Point {
+    /// On average, one right after the other: the processor begins the next before one is over.
     pub ours: Vec<f64>,
     pub lower: Vec<f64>,
+    /// The median of single ones, each over before the clock is read: as a caller waits for it.
+    pub single_ours: Vec<f64>,
+    pub single_lower: Vec<f64>,
 }
 
-/// Times ours and the lower bound in turn, on fresh questions.
+/// Times ours and the lower bound in turn, on fresh questions: a batch of both, then one by one.
 pub fn point(workload: &Workload, batches: usize) -> Point {
     let (lower, now) = (LowerBound::new(workload), now());
     let mut rng = Rng::new(11);
-    let mut point = Point { ours: Vec::new(), lower: Vec::new() };
+    let mut point = Point::default();
     let ask = |asked: &Question| ours(&workload.snapshot, &workload.context, now, asked);
     // Every set is folded before the clock runs.
     for _ in 0..20_000 {
         black_box(ask(&workload.question(&mut rng, usize::MAX)));
     }
+    let mut batch = || -> Vec<Question> {
+        (0..BATCH).map(|_| workload.question(&mut rng, usize::MAX)).collect()
+    };
     for _ in 0..ROUNDS {
         let (mut of_ours, mut of_lower) = (0.0, 0.0);
-        for batch in 0..batches {
-            let asked: Vec<Question> =
-                (0..BATCH).map(|_| workload.question(&mut rng, usize::MAX)).collect();
+        let (mut single_ours, mut single_lower) = (Singles::default(), Singles::default());
+        for at in 0..batches {
+            let (together, single) = (batch(), batch());
             let mut time_ours = || {
                 of_ours += nanoseconds(BATCH, || {
-                    asked.iter().for_each(|asked| _ = black_box(ask(asked)));
+                    together.iter().for_each(|asked| _ = black_box(ask(asked)));
                 });
+                single.iter().for_each(|asked| single_ours.time(|| _ = black_box(ask(asked))));
             };
             let mut time_lower = || {
                 of_lower += nanoseconds(BATCH, || {
-                    asked.iter().for_each(|asked| _ = black_box(lower.ask(asked)));
+                    together.iter().for_each(|asked| _ = black_box(lower.ask(asked)));
                 });
+                single
+                    .iter()
+                    .for_each(|asked| single_lower.time(|| _ = black_box(lower.ask(asked))));
             };
-            if batch % 2 == 0 {
+            if at % 2 == 0 {
                 time_ours();
                 time_lower();
             } else {
@@ -133,6 +145,8 @@ pub fn point(workload: &Workload, batches: usize) -> Point {
         }
         point.ours.push(of_ours / batches as f64);
         point.lower.push(of_lower / batches as f64);
+        point.single_ours.push(single_ours.median());
+        point.single_lower.push(single_lower.median());
     }
     point
 }
@@ -158,7 +172,7 @@ pub fn run(table: &mut Table, is_quick: bool) {
     let batches = if is_quick { 4 } else { BATCHES };
     for has_conditions in [false, true] {
         for size in sizes {
-            let mut at_one = Vec::new();
+            let mut at_one = Point::default();
             for attached in [1, 10, 50, 200] {
                 let workload = Workload::new(*size, attached, SETS, POOL, has_conditions);
                 let point = point(&workload, batches);
@@ -166,13 +180,18 @@ pub fn run(table: &mut Table, is_quick: bool) {
                 let what = format!("{size} sub-accounts, {attached} policies each{conditions}");
                 let is_largest = *size == 1_000_000 && attached == 200 && !has_conditions;
                 let budget = |limit| if is_largest { Budget::AtMost(limit) } else { Budget::None };
-                let ratio = Spread::ratio(&point.ours, &point.lower);
-                table.add("decide", &what, "ours / lower bound", ratio, budget(2.0));
+                let mut add = |figure, over: &[f64], under: &[f64], budget| {
+                    table.add("decide", &what, figure, Spread::ratio(over, under), budget);
+                };
+                add("ours / lower bound", &point.ours, &point.lower, Budget::None);
+                let (ours, lower) = (&point.single_ours, &point.single_lower);
+                add("ours / lower bound, single", ours, lower, budget(2.0));
                 if attached == 1 {
-                    at_one.clone_from(&point.ours);
+                    at_one = point;
                 } else {
-                    let growth = Spread::ratio(&point.ours, &at_one);
-                    table.add("decide", &what, "ours / ours at 1 policy", growth, budget(1.3));
+                    add("ours / ours at 1 policy", &point.ours, &at_one.ours, Budget::None);
+                    let before = &at_one.single_ours;
+                    add("ours / ours at 1 policy, single", ours, before, budget(1.3));
                 }
                 beside(table, &workload, &what, attached);
             }

@@ -23,26 +23,31 @@ pub fn run(table: &mut Table, is_quick: bool, figures: Option<&Path>) {
     threads(table, if is_quick { 100 } else { 1_000 });
 }
 
-/// A principal's statements, from 1 to 10,000.
+/// A principal's statements, from 1 to 10,000: of principals who all have the same, which stay near
+/// the processor, and of principals who have one of many such sets, which do not.
 fn statements(table: &mut Table, is_quick: bool, batches: usize, figures: Option<&Path>) {
     let sizes: &[usize] =
         if is_quick { &[1, 100, 1_000] } else { &[1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000] };
-    let mut curve = Vec::new();
-    let mut first = Vec::new();
-    for size in sizes {
-        let workload = Workload::new(1_000, *size, 20, 20_000.max(*size), false);
-        let point = point(&workload, batches);
-        let what = format!("{size} policies of 1.1 statements each");
-        let lower = Spread::ratio(&point.ours, &point.lower);
-        table.add("growth", &what, "ours / lower bound", lower, Budget::None);
-        if first.is_empty() {
-            first.clone_from(&point.ours);
+    let curves = [(1, Budget::AtMost(1.3)), (20, Budget::None)].map(|(sets, budget)| {
+        let mut curve = Vec::new();
+        let mut first = Vec::new();
+        for size in sizes {
+            let workload = Workload::new(1_000, *size, sets, 20_000.max(*size), false);
+            let point = point(&workload, batches);
+            let sets = if sets == 1 { "one set".to_owned() } else { format!("{sets} sets") };
+            let what = format!("{size} policies of 1.1 statements each, {sets}");
+            let lower = Spread::ratio(&point.ours, &point.lower);
+            table.add("growth", &what, "ours / lower bound", lower, Budget::None);
+            if first.is_empty() {
+                first.clone_from(&point.ours);
+            }
+            let growth = Spread::ratio(&point.ours, &first);
+            curve.push((*size as f64, growth.median()));
+            table.add("growth", &what, "ours / ours at 1 statement", growth, budget);
         }
-        let growth = Spread::ratio(&point.ours, &first);
-        curve.push((*size as f64, growth.median()));
-        table.add("growth", &what, "ours / ours at 1 statement", growth, Budget::AtMost(1.3));
-    }
-    draw(figures, "statements.svg", "statements of the caller", "time / time at 1", &curve);
+        curve
+    });
+    draw(figures, "statements.svg", "statements of the caller", "time / time at 1", &curves);
 }
 
 /// An account's policies, from 100 to 1,000,000; callers have ten of them.
@@ -62,7 +67,7 @@ fn policies(table: &mut Table, is_quick: bool, batches: usize, figures: Option<&
         curve.push((*size as f64, growth.median()));
         table.add("growth", &what, "ours / ours at 100 policies", growth, Budget::None);
     }
-    draw(figures, "policies.svg", "policies of the account", "time / time at 100", &curve);
+    draw(figures, "policies.svg", "policies of the account", "time / time at 100", &[curve]);
 }
 
 /// What two threads decide, beside one.
@@ -110,16 +115,17 @@ fn rate(workload: &Workload, threads: usize, round_ms: u64) -> f64 {
     done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
 }
 
-/// Draws a curve, its abscissa in powers of ten.
-fn draw(figures: Option<&Path>, file: &str, below: &str, beside: &str, curve: &[(f64, f64)]) {
+/// Draws curves, their abscissa in powers of ten.
+fn draw(figures: Option<&Path>, file: &str, below: &str, beside: &str, curves: &[Vec<(f64, f64)>]) {
     let Some(figures) = figures else { return };
     std::fs::create_dir_all(figures).expect("a directory");
     let path = figures.join(file);
     let root = SVGBackend::new(&path, (720, 400)).into_drawing_area();
     root.fill(&WHITE).expect("a figure");
-    let most_x = curve.iter().map(|(x, _)| *x).fold(1.0, f64::max);
-    let most_y = curve.iter().map(|(_, y)| *y).fold(2.0, f64::max) * 1.1;
-    let least_x = curve.first().map_or(1.0, |(x, _)| *x);
+    let all = || curves.iter().flatten();
+    let most_x = all().map(|(x, _)| *x).fold(1.0, f64::max);
+    let most_y = all().map(|(_, y)| *y).fold(2.0, f64::max) * 1.1;
+    let least_x = all().map(|(x, _)| *x).fold(f64::INFINITY, f64::min);
     let mut chart = ChartBuilder::on(&root)
         .margin(16)
         .x_label_area_size(48)
@@ -128,8 +134,10 @@ fn draw(figures: Option<&Path>, file: &str, below: &str, beside: &str, curve: &[
         .expect("a chart");
     let mesh = chart.configure_mesh().x_desc(below).y_desc(beside).draw();
     mesh.expect("a mesh");
-    chart.draw_series(LineSeries::new(curve.iter().copied(), BLUE)).expect("a line");
-    let points = curve.iter().map(|it| Circle::new(*it, 3, BLUE.filled()));
-    chart.draw_series(points).expect("points");
+    for (curve, color) in curves.iter().zip([BLUE, RED]) {
+        chart.draw_series(LineSeries::new(curve.iter().copied(), color)).expect("a line");
+        let points = curve.iter().map(|it| Circle::new(*it, 3, color.filled()));
+        chart.draw_series(points).expect("points");
+    }
     root.present().expect("a file");
 }

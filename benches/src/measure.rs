@@ -44,6 +44,34 @@ pub fn nanoseconds(calls: usize, work: impl FnOnce()) -> f64 {
     started.elapsed().as_nanos() as f64 / calls as f64
 }
 
+/// How long single calls take, each over before the clock is read. The clock may tick in steps of ten
+/// nanoseconds, so there is no more in it than that.
+#[derive(Default)]
+pub struct Singles {
+    calls: Vec<u64>,
+    /// How long it takes to read the clock.
+    nothing: Vec<u64>,
+}
+
+impl Singles {
+    pub fn time(&mut self, work: impl FnOnce()) {
+        let started = Instant::now();
+        self.nothing.push(started.elapsed().as_nanos() as u64);
+        let started = Instant::now();
+        work();
+        self.calls.push(started.elapsed().as_nanos() as u64);
+    }
+
+    /// The median, without what reading the clock takes, in nanoseconds.
+    pub fn median(mut self) -> f64 {
+        let median = |of: &mut Vec<u64>| {
+            let at = of.len() / 2;
+            *of.select_nth_unstable(at).1
+        };
+        median(&mut self.calls).saturating_sub(median(&mut self.nothing)) as f64
+    }
+}
+
 /// Nanoseconds of one call, for things whose cost is not known beforehand: calls until a tenth of a
 /// second is over.
 pub fn until_enough(mut call: impl FnMut(usize)) -> f64 {

@@ -11,7 +11,7 @@ use super::decision::{Decision, DecisionError, Layer, Note, Reason};
 use super::decision_ref::{DecisionRef, Run, Statements};
 use super::evaluate::{Question, Verdict, evaluate, test_conditions};
 use super::facts::{Overlay, Target};
-use super::index::{Entry, Hit, Item, PolicySet};
+use super::index::{Entry, Item, Kind, PolicySet};
 use super::input::PrincipalKind;
 use super::list;
 use super::request::{Checked, Request, ResourceQuery};
@@ -249,7 +249,7 @@ impl<'a> Tally<'a, '_> {
         if T::EVERY_STATEMENT {
             set.all().for_each(|entry| self.whole(layer, entry, trace));
         } else {
-            set.find(self.question, |hit| self.hit(layer, set, hit));
+            set.find(self.question, |kind, items| self.hit(layer, set, kind, items));
         }
         self.allows > before
     }
@@ -265,20 +265,22 @@ impl<'a> Tally<'a, '_> {
 
     /// Takes what the index has found.
     #[inline]
-    fn hit(&mut self, layer: Layer, set: &'a PolicySet, hit: Hit<'a>) {
-        self.push(layer, Effect::Allow, Statements::Items(set, hit.allows));
-        self.push(layer, Effect::Deny, Statements::Items(set, hit.denies));
-        let one = |item: &'a Item| Statements::Items(set, std::slice::from_ref(item));
-        for item in hit.conditional {
+    fn hit(&mut self, layer: Layer, set: &'a PolicySet, kind: Kind, items: &'a [Item]) {
+        let whole = match kind {
+            Kind::Allow => return self.push(layer, Effect::Allow, Statements::Items(set, items)),
+            Kind::Deny => return self.push(layer, Effect::Deny, Statements::Items(set, items)),
+            Kind::Conditional => false,
+            Kind::Untested => true,
+        };
+        for item in items {
             let Some(entry) = set.entry(item) else { continue };
             let Question { overlay, variables, .. } = *self.question;
-            let verdict = test_conditions(entry.statement, overlay, variables);
-            self.take(layer, entry, verdict, one(item));
-        }
-        for item in hit.untested {
-            let Some(entry) = set.entry(item) else { continue };
-            let verdict = evaluate(&entry, self.question);
-            self.take(layer, entry, verdict, one(item));
+            let verdict = match whole {
+                true => evaluate(&entry, self.question),
+                false => test_conditions(entry.statement, overlay, variables),
+            };
+            let one = Statements::Items(set, std::slice::from_ref(item));
+            self.take(layer, entry, verdict, one);
         }
     }
 
@@ -313,9 +315,6 @@ impl<'a> Tally<'a, '_> {
 
     #[inline]
     fn push(&mut self, layer: Layer, effect: Effect, statements: Statements<'a>) {
-        if matches!(statements, Statements::Items(_, [])) {
-            return;
-        }
         match (layer, effect) {
             // Allows in general policies grant nothing (rule D-07), and determine nothing (D-11).
             (Layer::General, Effect::Allow) => return,

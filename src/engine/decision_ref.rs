@@ -30,28 +30,69 @@ pub(super) enum Statements<'a> {
     One(&'a Arc<CompiledPolicy>, usize),
 }
 
+impl<'a> Run<'a> {
+    fn first(&self) -> Option<DeterminingRef<'a>> {
+        self.end(|items| items.first())
+    }
+
+    fn last(&self) -> Option<DeterminingRef<'a>> {
+        self.end(|items| items.last())
+    }
+
+    #[inline]
+    fn end(&self, of: impl Fn(&'a [Item]) -> Option<&'a Item>) -> Option<DeterminingRef<'a>> {
+        let source = match self.statements {
+            Statements::Items(set, items) => Source::Set(set, of(items)?),
+            Statements::One(policy, place) => Source::Policy(policy, place),
+        };
+        Some(DeterminingRef { layer: self.layer, effect: self.effect, source })
+    }
+}
+
 /// Usually one or two, and one more where there is a boundary; more than four make an allocation.
 pub(super) type Runs<'a> = SmallVec<[Run<'a>; 4]>;
 
 /// What `determining` goes through.
-enum DeterminingIter<'a> {
-    Nothing,
-    Run { layer: Layer, effect: Effect, set: &'a PolicySet, items: std::slice::Iter<'a, Item> },
+enum DeterminingIter<'s, 'a> {
+    /// Run by run: the runs to come, and what is left of this one.
+    Runs(std::slice::Iter<'s, Run<'a>>, Option<Rest<'a>>),
     Sorted(smallvec::IntoIter<[DeterminingRef<'a>; 4]>),
 }
 
-impl<'a> Iterator for DeterminingIter<'a> {
+/// What is left of a run of items.
+struct Rest<'a> {
+    layer: Layer,
+    effect: Effect,
+    set: &'a PolicySet,
+    items: std::slice::Iter<'a, Item>,
+}
+
+impl<'a> Iterator for DeterminingIter<'_, 'a> {
     type Item = DeterminingRef<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<DeterminingRef<'a>> {
-        match self {
-            Self::Nothing => None,
-            Self::Run { layer, effect, set, items } => {
-                let source = Source::Set(set, items.next()?);
-                Some(DeterminingRef { layer: *layer, effect: *effect, source })
+        let (runs, rest) = match self {
+            Self::Runs(runs, rest) => (runs, rest),
+            Self::Sorted(all) => return all.next(),
+        };
+        loop {
+            if let Some(Rest { layer, effect, set, items }) = rest
+                && let Some(item) = items.next()
+            {
+                let source = Source::Set(set, item);
+                return Some(DeterminingRef { layer: *layer, effect: *effect, source });
             }
-            Self::Sorted(all) => all.next(),
+            let Run { layer, effect, statements } = *runs.next()?;
+            match statements {
+                Statements::Items(set, items) => {
+                    *rest = Some(Rest { layer, effect, set, items: items.iter() });
+                }
+                Statements::One(policy, place) => {
+                    let source = Source::Policy(policy, place);
+                    return Some(DeterminingRef { layer, effect, source });
+                }
+            }
         }
     }
 }
@@ -131,11 +172,16 @@ impl<'a> DeterminingRef<'a> {
         Some(&policy.input().name)
     }
 
+    /// What tells almost all statements of one decision apart.
+    #[inline]
+    fn numbers(&self) -> (Layer, u64, usize, Effect) {
+        (self.layer, self.policy_id(), self.statement(), self.effect)
+    }
+
     /// The order of [`Determining`]. Names are only looked at where numbers do not tell.
     fn order(&self, other: &Self) -> Ordering {
-        let numbers = |it: &Self| (it.layer, it.policy_id(), it.statement(), it.effect);
-        numbers(self)
-            .cmp(&numbers(other))
+        (self.numbers())
+            .cmp(&other.numbers())
             .then_with(|| self.policy_name().cmp(other.policy_name()))
             .then_with(|| self.version().cmp(&other.version()))
     }
@@ -217,32 +263,30 @@ impl<'a> DecisionRef<'a> {
         self.filter.as_ref()
     }
 
-    /// The statements that made the decision, sorted, each once (rule D-11). Those of one layer,
-    /// and up to four of several, need no allocation.
+    /// The statements that made the decision, sorted, each once (rule D-11). Those that were found
+    /// in order, and up to four others, need no allocation.
     #[inline]
-    pub fn determining(&self) -> impl Iterator<Item = DeterminingRef<'a>> + use<'a> {
-        match self.runs.as_slice() {
-            [] => DeterminingIter::Nothing,
-            // The items of an index are sorted, each once.
-            [Run { layer, effect, statements: Statements::Items(set, items) }] => {
-                DeterminingIter::Run { layer: *layer, effect: *effect, set, items: items.iter() }
-            }
-            _ => DeterminingIter::Sorted(self.sorted().into_iter()),
+    pub fn determining(&self) -> impl Iterator<Item = DeterminingRef<'a>> + use<'_, 'a> {
+        match self.is_sorted() {
+            true => DeterminingIter::Runs(self.runs.iter(), None),
+            false => DeterminingIter::Sorted(self.sorted().into_iter()),
         }
+    }
+
+    /// Whether the runs follow each other in order, as the items of each do, each once.
+    #[inline]
+    fn is_sorted(&self) -> bool {
+        let pairs = self.runs.iter().zip(self.runs.iter().skip(1));
+        pairs.into_iter().all(|(run, next)| match (run.last(), next.first()) {
+            (Some(last), Some(first)) => last.numbers() < first.numbers(),
+            (None, _) | (_, None) => false,
+        })
     }
 
     /// All statements, sorted, each once.
     fn sorted(&self) -> Sorted<'a> {
         let mut all = Sorted::new();
-        for Run { layer, effect, statements } in &self.runs {
-            let it = |source| DeterminingRef { layer: *layer, effect: *effect, source };
-            match *statements {
-                Statements::One(policy, place) => all.push(it(Source::Policy(policy, place))),
-                Statements::Items(set, items) => {
-                    items.iter().for_each(|item| all.push(it(Source::Set(set, item))));
-                }
-            }
-        }
+        all.extend(DeterminingIter::Runs(self.runs.iter(), None));
         if all.len() > 1 {
             all.sort_unstable_by(DeterminingRef::order);
             all.dedup_by(|a, b| a.order(b) == Ordering::Equal);

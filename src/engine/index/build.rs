@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::{ANY, Actions, Cell, Each, Entry, Index, Item, Kind, Rare, Row, Rows, at};
+use super::{ANY, Actions, Cell, Each, Entry, Index, Item, Kind, MASKS, Rare, Row, Rows, Spot, at};
 use crate::engine::bits::Bits;
 use crate::engine::compile::CompiledPolicy;
 use crate::engine::shape::Shape;
@@ -16,9 +16,11 @@ use crate::lang::document::Effect;
 use crate::lang::pattern::Pattern;
 use crate::lang::resource::{ResourcePattern, sdkappid};
 
-/// Most kinds of action lists that are tested one by one in one place; with more, every action gets
-/// a number of its own there.
-const SAME_MAX: usize = 16;
+/// Most lists of actions that are tested one by one in one place.
+const ONE_BY_ONE_MAX: usize = 3;
+/// Most lists of actions in one place that have a bit each in a mask; with more, every action gets
+/// a cell of its own there.
+const MASKED_MAX: usize = u16::BITS as usize;
 
 /// Where a resource is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +55,7 @@ struct Builder<'p> {
     tails: Numbered<Pattern>,
     rows: Vec<Row>,
     items: Vec<Item>,
+    cells: Vec<Cell>,
     each: Vec<Each>,
 }
 
@@ -117,6 +120,7 @@ impl<'p> Builder<'p> {
             tails: Numbered::new(),
             rows: Vec::new(),
             items: Vec::new(),
+            cells: Vec::new(),
             each: Vec::new(),
         }
     }
@@ -125,13 +129,20 @@ impl<'p> Builder<'p> {
         let (mut index, mut rare) = (Index::default(), Rare::default());
         self.entries.iter().for_each(|(_, it)| index.actions.extend(&it.compiled.actions));
         for (place, rests) in self.places() {
-            let rows = self.rows(rests);
+            let mut rows = self.rows(rests).into_iter();
             match place {
-                Place::Star => index.star = rows,
-                Place::Prefix("") => index.any = rows,
-                Place::App(id) => drop(index.apps.insert(id, rows)),
-                Place::Text(text) => drop(rare.texts.insert(text.into(), rows)),
-                Place::Prefix(text) => drop(rare.prefixes.insert(text.into(), rows)),
+                Place::Star => index.star = self.put_rows(rows),
+                Place::Prefix("") => index.any = self.put_rows(rows),
+                Place::App(sdkappid) => {
+                    let Some(first) = rows.next() else { continue };
+                    index.apps.insert(Spot { sdkappid, first, more: self.put_rows(rows) });
+                }
+                Place::Text(text) => {
+                    rare.texts.insert(text.into(), self.put_rows(rows));
+                }
+                Place::Prefix(text) => {
+                    rare.prefixes.insert(text.into(), self.put_rows(rows));
+                }
             }
         }
         let mut lengths: Vec<usize> = rare.prefixes.keys().map(|prefix| prefix.len()).collect();
@@ -149,6 +160,7 @@ impl<'p> Builder<'p> {
         index.shapes = self.shapes.items.into();
         index.rows = self.rows.into();
         index.items = self.items.into();
+        index.cells = self.cells.into();
         index
     }
 
@@ -192,32 +204,37 @@ impl<'p> Builder<'p> {
         }
     }
 
-    fn rows(&mut self, rests: BTreeMap<Rest, Vec<u32>>) -> Rows {
-        let from = number(self.rows.len());
+    /// Puts rows at the end of all; where they are.
+    fn put_rows(&mut self, rows: impl Iterator<Item = Row>) -> Rows {
+        let start = number(self.rows.len());
+        self.rows.extend(rows);
+        Rows { start, end: number(self.rows.len()) }
+    }
+
+    /// The rows of one place.
+    fn rows(&mut self, rests: BTreeMap<Rest, Vec<u32>>) -> Vec<Row> {
+        let mut rows = Vec::new();
         for (Rest { shape, tail, is_untested }, numbers) in rests {
             let mut by_actions = self.by_actions(&numbers);
             if is_untested {
                 let start = number(self.items.len());
                 let length = self.put(&numbers, |_| true);
                 let actions = Actions::new(&all_of(&by_actions));
-                self.rows.push(Row {
-                    actions,
-                    shape,
-                    tail,
-                    cell: Cell::Untested { start, length },
-                });
-            } else if by_actions.len() > SAME_MAX {
-                let cell = self.each(&numbers);
-                let actions = Actions::new(&all_of(&by_actions));
-                self.rows.push(Row { actions, shape, tail, cell });
+                rows.push(Row { actions, shape, tail, cell: Cell::Untested { start, length } });
+            } else if by_actions.len() > ONE_BY_ONE_MAX {
+                let cell = match by_actions.len() > MASKED_MAX {
+                    true => self.each(&numbers),
+                    false => self.several(&by_actions),
+                };
+                rows.push(Row { actions: Actions::AsCell, shape, tail, cell });
             } else {
                 for (actions, numbers) in by_actions.drain(..) {
                     let cell = self.cell(&numbers);
-                    self.rows.push(Row { actions: Actions::new(&actions), shape, tail, cell });
+                    rows.push(Row { actions: Actions::new(&actions), shape, tail, cell });
                 }
             }
         }
-        Rows { start: from, end: number(self.rows.len()) }
+        rows
     }
 
     /// The statements by their actions.
@@ -234,6 +251,35 @@ impl<'p> Builder<'p> {
             }
         }
         by_actions
+    }
+
+    /// A cell for each list of actions, and a mask of them for each action.
+    fn several(&mut self, by_actions: &[(Arc<Bits>, Vec<u32>)]) -> Cell {
+        let all = all_of(by_actions);
+        let first = all.iter().next().unwrap_or_default();
+        let actions = all.iter().last().map_or(0, |last| last + 1 - first);
+        let mut masks = vec![0; actions];
+        for (bit, (of, _)) in by_actions.iter().enumerate() {
+            let places = of.iter().filter_map(|action| action.checked_sub(first));
+            for place in places {
+                masks.get_mut(place).into_iter().for_each(|mask| *mask |= 1 << bit);
+            }
+        }
+        let cells: Vec<Cell> = by_actions.iter().map(|(_, it)| self.cell(it)).collect();
+        let start = number(self.cells.len());
+        self.cells.extend(masks.chunks(MASKS).map(|some| {
+            let mut masks = [0; MASKS];
+            masks.iter_mut().zip(some).for_each(|(to, from)| *to = *from);
+            Cell::Masks(masks)
+        }));
+        let cell = Cell::Several {
+            masks: start,
+            cells: number(self.cells.len()),
+            first_action: number(first),
+            actions: number(actions),
+        };
+        self.cells.extend(cells);
+        cell
     }
 
     fn each(&mut self, numbers: &[u32]) -> Cell {

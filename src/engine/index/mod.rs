@@ -13,7 +13,11 @@ mod build;
 
 use std::sync::{Arc, OnceLock};
 
+use std::hash::BuildHasher;
+
 use foldhash::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::bits::Bits;
 use super::compile::{CompiledPolicy, CompiledStatement};
@@ -49,8 +53,10 @@ pub(super) struct PolicySet {
     index: OnceLock<Index>,
 }
 
-/// A statement as the index keeps it: all that a decision says of it but the policy's name.
+/// A statement as the index keeps it: all that a decision says of it but the policy's name. Packed,
+/// so that a [`Spot`] has room for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(C, packed(4))]
 pub(super) struct Item {
     /// The policy's id.
     pub(super) policy_id: u64,
@@ -70,18 +76,31 @@ enum Cell {
     /// Items that stand in `Index::items` one after another: allows, denies, and statements with
     /// conditions.
     List { start: u32, allows: u32, denies: u32, conditional: u32 },
+    /// An action has those cells whose bits are set in its mask. `Index::cells` has first the masks
+    /// of `actions` actions from this number on, then, from `cells` on, the cells.
+    Several { masks: u32, cells: u32, first_action: u32, actions: u32 },
+    /// Some masks of a [`Cell::Several`], near its cells so that they come along from memory.
+    Masks([u16; MASKS]),
     /// Each action has a cell of its own, in `Rare::each` under this number.
     Each(u32),
     /// Items of which only the place is right; everything is to be tested.
     Untested { start: u32, length: u32 },
 }
 
-/// What is left to do with a statement whose action and resource match.
+/// As many masks as a cell has room for.
+const MASKS: usize = 11;
+
+/// What is left to do with a statement that the index has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
+    /// An allow without conditions: it matches.
     Allow,
+    /// A deny without conditions: it matches.
     Deny,
+    /// Its action and resource match; its conditions are to be tested.
     Conditional,
+    /// Only its resource is known to match; everything is to be tested.
+    Untested,
 }
 
 /// Statements under one last segment that share the other segments too.
@@ -103,6 +122,8 @@ enum Actions {
     /// The places that are left over hold [`NO_ACTION`].
     Few([u16; FEW]),
     Many(Arc<Bits>),
+    /// The row's cell tells.
+    AsCell,
 }
 
 /// Most actions that are kept in place; with these a row is as small as with a pointer.
@@ -128,9 +149,12 @@ impl Actions {
     fn contains(&self, id: ActionId) -> bool {
         match self {
             Self::Few(few) => {
-                few.iter().fold(false, |is_there, one| is_there | (usize::from(*one) == id.index()))
+                // Compared as what they are kept as, all of them at once.
+                let id = u16::try_from(id.index()).unwrap_or(NO_ACTION);
+                id != NO_ACTION && few.iter().fold(false, |found, one| found | (*one == id))
             }
             Self::Many(bits) => bits.contains(id.index()),
+            Self::AsCell => true,
         }
     }
 }
@@ -143,6 +167,44 @@ const ANY: u16 = u16::MAX;
 struct Rows {
     start: u32,
     end: u32,
+}
+
+/// What stands under one app, in one line of the processor's cache: the table of a set is far from
+/// the processor when many sets are asked, so finding an app must bring what it has along.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Spot {
+    sdkappid: u64,
+    first: Row,
+    /// The others.
+    more: Rows,
+}
+
+const _: () = assert!(size_of::<Spot>() == 64, "a spot is one line");
+
+/// Spots by their app.
+#[derive(Debug, Default)]
+struct Apps {
+    spots: HashTable<Spot>,
+    hasher: RandomState,
+}
+
+impl Apps {
+    fn insert(&mut self, spot: Spot) {
+        let hasher = &self.hasher;
+        let hash = |spot: &Spot| hasher.hash_one(spot.sdkappid);
+        self.spots.insert_unique(hash(&spot), spot, hash);
+    }
+
+    #[inline]
+    fn get(&self, sdkappid: u64) -> Option<&Spot> {
+        self.spots.find(self.hasher.hash_one(sdkappid), |spot| spot.sdkappid == sdkappid)
+    }
+
+    fn shrink_to_fit(&mut self) {
+        let Self { spots, hasher } = self;
+        spots.shrink_to_fit(|spot| hasher.hash_one(spot.sdkappid));
+    }
 }
 
 /// A cell for each action, by id.
@@ -173,32 +235,17 @@ struct Index {
     /// The catalogued actions of all statements.
     actions: Bits,
     /// By SdkAppId.
-    apps: HashMap<u64, Rows>,
+    apps: Apps,
     rows: Box<[Row]>,
     shapes: Box<[Shape]>,
     items: Box<[Item]>,
+    /// Those of every [`Cell::Several`].
+    cells: Box<[Cell]>,
     /// The bare `*` (rule R-03).
     star: Rows,
     /// Last segments that begin with anything.
     any: Rows,
     rare: Option<Box<Rare>>,
-}
-
-/// What a row has for an action: statements that match but for their conditions.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Hit<'a> {
-    /// Allows without conditions: they match.
-    pub(super) allows: &'a [Item],
-    /// Denies without conditions: they match.
-    pub(super) denies: &'a [Item],
-    /// Statements whose conditions are to be tested.
-    pub(super) conditional: &'a [Item],
-    /// Statements of which only the resource is known to match.
-    pub(super) untested: &'a [Item],
-}
-
-impl Hit<'_> {
-    const NOTHING: Self = Self { allows: &[], denies: &[], conditional: &[], untested: &[] };
 }
 
 impl Rows {
@@ -241,10 +288,14 @@ impl PolicySet {
         })
     }
 
-    /// Tells what matches a question's resource and action, row by row. A statement with several
-    /// resources may come more than once.
+    /// Tells what matches a question's resource and action, list by list, none of them empty. A
+    /// statement with several resources may come more than once.
     #[inline]
-    pub(super) fn find<'a>(&'a self, question: &Question<'_>, mut hit: impl FnMut(Hit<'a>)) {
+    pub(super) fn find<'a>(
+        &'a self,
+        question: &Question<'_>,
+        mut hit: impl FnMut(Kind, &'a [Item]),
+    ) {
         let index = self.index();
         match question.action_id {
             Some(_) => index.find(question, &mut hit),
@@ -285,7 +336,7 @@ impl PolicySet {
 
 impl Index {
     #[inline]
-    fn find<'a>(&'a self, question: &Question<'_>, hit: &mut impl FnMut(Hit<'a>)) {
+    fn find<'a>(&'a self, question: &Question<'_>, hit: &mut impl FnMut(Kind, &'a [Item])) {
         if question.action_id.is_some_and(|id| !self.actions.contains(id.index())) {
             return;
         }
@@ -298,9 +349,12 @@ impl Index {
         }
         let Some(name) = name else { return };
         let segment = name.resource();
-        let app = if self.apps.is_empty() { None } else { sdkappid(segment) };
-        if let Some(rows) = app.and_then(|id| self.apps.get(&id)) {
-            self.look(*rows, Some(name), question, hit);
+        let app = if self.apps.spots.is_empty() { None } else { sdkappid(segment) };
+        if let Some(spot) = app.and_then(|id| self.apps.get(id)) {
+            self.look_at(&spot.first, Some(name), question, hit);
+            if !spot.more.is_empty() {
+                self.look(spot.more, Some(name), question, hit);
+            }
         }
         if !self.any.is_empty() {
             self.look(self.any, Some(name), question, hit);
@@ -324,12 +378,30 @@ impl Index {
         rows: Rows,
         name: Option<&ResourceRef<'_>>,
         question: &Question<'_>,
-        hit: &mut impl FnMut(Hit<'a>),
+        hit: &mut impl FnMut(Kind, &'a [Item]),
     ) {
         for row in self.rows.get(at(rows.start)..at(rows.end)).unwrap_or_default() {
-            if self.is_about(row, name, question) {
-                hit(self.hit(&row.cell, question.action_id));
-            }
+            self.look_at(row, name, question, hit);
+        }
+    }
+
+    /// Tells what a row has.
+    #[inline]
+    fn look_at<'a>(
+        &'a self,
+        row: &'a Row,
+        name: Option<&ResourceRef<'_>>,
+        question: &Question<'_>,
+        hit: &mut impl FnMut(Kind, &'a [Item]),
+    ) {
+        if !self.is_about(row, name, question) {
+            return;
+        }
+        // The usual thing first.
+        if let Cell::One(item, kind) = &row.cell {
+            hit(*kind, std::slice::from_ref(item));
+        } else {
+            self.tell(&row.cell, question.action_id, hit);
         }
     }
 
@@ -353,42 +425,67 @@ impl Index {
         tail.is_some_and(|tail| tail.matches(name.resource(), question.variables))
     }
 
-    /// What a cell has for an action.
+    /// Tells what a row's cell has for an action.
     #[inline]
-    fn hit<'a>(&'a self, cell: &'a Cell, id: Option<ActionId>) -> Hit<'a> {
-        let Cell::Each(number) = cell else { return self.listed(cell) };
-        let each = self.rare.as_ref().and_then(|rare| rare.each.get(at(*number)));
-        let cell =
-            each.and_then(|each| each.cells.get(at(*each.number_of_action.get(id?.index())?)));
-        cell.map_or(Hit::NOTHING, |cell| self.listed(cell))
+    fn tell<'a>(
+        &'a self,
+        cell: &'a Cell,
+        id: Option<ActionId>,
+        hit: &mut impl FnMut(Kind, &'a [Item]),
+    ) {
+        match cell {
+            Cell::Several { masks, cells, first_action, actions } => {
+                let place = id.and_then(|id| id.index().checked_sub(at(*first_action)));
+                let place = place.filter(|place| *place < at(*actions));
+                let mut mask = place.map_or(0, |place| self.mask(at(*masks), place));
+                while mask != 0 {
+                    let cell = self.cells.get(at(*cells) + mask.trailing_zeros() as usize);
+                    cell.into_iter().for_each(|cell| self.tell_list(cell, hit));
+                    mask &= mask - 1;
+                }
+            }
+            Cell::Each(number) => {
+                let each = self.rare.as_ref().and_then(|rare| rare.each.get(at(*number)));
+                let cell = each.zip(id).and_then(|(each, id)| {
+                    each.cells.get(at(*each.number_of_action.get(id.index())?))
+                });
+                cell.into_iter().for_each(|cell| self.tell_list(cell, hit));
+            }
+            Cell::One(..) | Cell::List { .. } | Cell::Untested { .. } | Cell::Masks(_) => {
+                self.tell_list(cell, hit);
+            }
+        }
     }
 
-    /// What a cell lists.
+    /// The mask of an action in the masks that begin at `start`.
     #[inline]
-    fn listed<'a>(&'a self, cell: &'a Cell) -> Hit<'a> {
-        match cell {
-            Cell::One(item, kind) => {
-                let item = std::slice::from_ref(item);
-                match kind {
-                    Kind::Allow => Hit { allows: item, ..Hit::NOTHING },
-                    Kind::Deny => Hit { denies: item, ..Hit::NOTHING },
-                    Kind::Conditional => Hit { conditional: item, ..Hit::NOTHING },
-                }
+    fn mask(&self, start: usize, place: usize) -> u16 {
+        match self.cells.get(start + place / MASKS) {
+            Some(Cell::Masks(masks)) => masks.get(place % MASKS).copied().unwrap_or_default(),
+            Some(Cell::One(..) | Cell::List { .. } | Cell::Several { .. })
+            | Some(Cell::Each(_) | Cell::Untested { .. })
+            | None => 0,
+        }
+    }
+
+    /// Tells what a cell that is no cell of cells has.
+    #[inline]
+    fn tell_list<'a>(&'a self, cell: &'a Cell, hit: &mut impl FnMut(Kind, &'a [Item])) {
+        let mut list = |kind, start, length| {
+            if length != 0 {
+                hit(kind, self.items(start, length));
             }
+        };
+        match cell {
+            Cell::One(item, kind) => hit(*kind, std::slice::from_ref(item)),
             Cell::List { start, allows, denies, conditional } => {
                 let denies_at = start.saturating_add(*allows);
-                Hit {
-                    allows: self.items(*start, *allows),
-                    denies: self.items(denies_at, *denies),
-                    conditional: self.items(denies_at.saturating_add(*denies), *conditional),
-                    untested: &[],
-                }
+                list(Kind::Allow, *start, *allows);
+                list(Kind::Deny, denies_at, *denies);
+                list(Kind::Conditional, denies_at.saturating_add(*denies), *conditional);
             }
-            Cell::Untested { start, length } => {
-                Hit { untested: self.items(*start, *length), ..Hit::NOTHING }
-            }
-            // The cells of a cell are lists.
-            Cell::Each(_) => Hit::NOTHING,
+            Cell::Untested { start, length } => list(Kind::Untested, *start, *length),
+            Cell::Several { .. } | Cell::Masks(_) | Cell::Each(_) => {}
         }
     }
 

@@ -111,3 +111,34 @@ fn every_action_of_a_crowded_place_has_its_own_list() {
         }
     }
 }
+
+#[test]
+fn a_place_says_the_same_however_crowded_it_is() {
+    // One by one, with masks of one word and of several, and with a cell for each action.
+    let names: Vec<String> =
+        shipped().catalog().actions_of("im").iter().map(|it| it.qualified_name()).collect();
+    for crowd in 1..=20 {
+        let one = |place: usize| {
+            let lists = [
+                format!(r#""{}""#, names[place]),
+                format!(r#""{}","{}""#, names[place], names[place + 1]),
+                format!(r#""{}","{}""#, names[place], names[names.len() - 1 - place]),
+                "\"im:Describe*\"".to_owned(),
+            ];
+            let condition = match place % 3 {
+                1 => r#","condition":{"string_equal":{"im:env":"dev"}}"#,
+                _ => "",
+            };
+            let effect = if place % 7 == 6 { "deny" } else { "allow" };
+            let statement = format!(
+                r#"{{"effect":"{effect}","action":[{}],"resource":"{APP1}"{condition}}}"#,
+                lists[(place / 2) % 4]
+            );
+            policy(1_000_001 + place as u64, &statement)
+        };
+        let fixture = Fixture::new((0..crowd).map(one)).with("im:env", "dev");
+        for action in &names {
+            fixture.decide(ALICE, action, APP1);
+        }
+    }
+}

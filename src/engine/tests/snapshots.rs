@@ -1,6 +1,7 @@
 //! Sharing inside and between snapshots.
 
 use super::*;
+use crate::engine::index::Kind;
 use crate::lang::variable::Variables;
 
 fn account(count: u64) -> AccountInput {
@@ -70,9 +71,10 @@ fn the_index_finds_what_matches_however_much_is_attached() {
                 variables: &variables,
                 overlay: &overlay,
             };
-            set.find(&question, |hit| {
-                found.0 += hit.allows.len();
-                found.1 += hit.conditional.len() + hit.untested.len();
+            set.find(&question, |kind, items| match kind {
+                Kind::Allow => found.0 += items.len(),
+                Kind::Conditional | Kind::Untested => found.1 += items.len(),
+                Kind::Deny => {}
             });
         });
         found
