@@ -9,6 +9,7 @@ use camgate::engine::{
 };
 use camgate::lang::action::ActionName;
 use camgate::lang::condition::Context;
+use camgate::lang::id;
 use foldhash::HashMap;
 use jiff::Timestamp;
 
@@ -39,7 +40,7 @@ pub fn ours(
 ) -> u64 {
     let catalog = snapshot.world().catalog();
     let query = Query {
-        principal: PrincipalQuery::find(asked.uin.parse().expect("a uin"), snapshot),
+        principal: PrincipalQuery::find(id::parse(&asked.uin).expect("a uin"), snapshot),
         action: ActionQuery::parse(&asked.action, catalog).expect("an action"),
         resource: ResourceQuery::parse(&asked.resource).expect("a resource"),
         context,
@@ -85,7 +86,7 @@ impl LowerBound {
     }
 
     fn ask(&self, asked: &Question) -> bool {
-        let uin: u64 = asked.uin.parse().expect("a uin");
+        let uin = id::parse(&asked.uin).expect("a uin");
         let action = self.actions[asked.action.as_str()];
         let set = self.set_of_uin[&uin] as usize;
         self.bits[set][action / 64] & (1 << (action % 64)) != 0

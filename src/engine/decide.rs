@@ -77,12 +77,6 @@ pub(super) struct Case<'a, 'q> {
     variables: Variables,
 }
 
-/// Sorted, each once.
-pub(super) fn sort<T: Ord>(items: &mut Vec<T>) {
-    items.sort_unstable();
-    items.dedup();
-}
-
 impl<'a> Case<'a, '_> {
     /// Decides about the one resource, or about all that a list is about.
     #[inline]
@@ -98,9 +92,7 @@ impl<'a> Case<'a, '_> {
                 }
             }
         }
-        if decision.errors.len() > 1 {
-            sort(&mut decision.errors);
-        }
+        decision.sort_errors();
     }
 
     pub(super) fn is_root(&self) -> bool {
@@ -164,7 +156,7 @@ impl<'a> Case<'a, '_> {
         };
         let is_broken = self.is_broken();
         if is_broken {
-            decision.errors = self.unreadable();
+            decision.add_errors(self.unreadable());
         }
         let mut tally = Tally { question: &question, decision, allows: 0, denied: None };
         tally.set(Layer::General, self.snapshot.world().general_set(), trace);
@@ -299,16 +291,14 @@ impl<'a> Tally<'a, '_> {
         }
         if let Verdict::Errors(errors) = verdict {
             let input = entry.policy.input();
-            self.decision.errors.extend(errors.into_iter().map(|(condition, error)| {
-                DecisionError {
-                    layer,
-                    policy_id: input.id,
-                    statement: Some(entry.index),
-                    condition: Some(condition),
-                    policy_name: Arc::clone(&input.name),
-                    version: input.version,
-                    message: error.to_string(),
-                }
+            self.decision.add_errors(errors.into_iter().map(|(condition, error)| DecisionError {
+                layer,
+                policy_id: input.id,
+                statement: Some(entry.index),
+                condition: Some(condition),
+                policy_name: Arc::clone(&input.name),
+                version: input.version,
+                message: error.to_string(),
             }));
         }
     }

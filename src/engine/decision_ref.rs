@@ -32,15 +32,16 @@ pub(super) enum Statements<'a> {
 
 impl<'a> Run<'a> {
     fn first(&self) -> Option<DeterminingRef<'a>> {
-        self.end(|items| items.first())
+        self.one(|items| items.first())
     }
 
     fn last(&self) -> Option<DeterminingRef<'a>> {
-        self.end(|items| items.last())
+        self.one(|items| items.last())
     }
 
+    /// One of its statements: of items, the one that `of` takes.
     #[inline]
-    fn end(&self, of: impl Fn(&'a [Item]) -> Option<&'a Item>) -> Option<DeterminingRef<'a>> {
+    fn one(&self, of: impl Fn(&'a [Item]) -> Option<&'a Item>) -> Option<DeterminingRef<'a>> {
         let source = match self.statements {
             Statements::Items(set, items) => Source::Set(set, of(items)?),
             Statements::One(policy, place) => Source::Policy(policy, place),
@@ -56,8 +57,11 @@ pub(super) type Runs<'a> = SmallVec<[Run<'a>; 4]>;
 enum DeterminingIter<'s, 'a> {
     /// Run by run: the runs to come, and what is left of this one.
     Runs(std::slice::Iter<'s, Run<'a>>, Option<Rest<'a>>),
-    Sorted(smallvec::IntoIter<[DeterminingRef<'a>; 4]>),
+    Sorted(&'s [Run<'a>], smallvec::IntoIter<[Place; 4]>),
 }
+
+/// A statement's place among the runs: which run, and which of its statements.
+type Place = (u32, u32);
 
 /// What is left of a run of items.
 struct Rest<'a> {
@@ -74,7 +78,7 @@ impl<'a> Iterator for DeterminingIter<'_, 'a> {
     fn next(&mut self) -> Option<DeterminingRef<'a>> {
         let (runs, rest) = match self {
             Self::Runs(runs, rest) => (runs, rest),
-            Self::Sorted(all) => return all.next(),
+            Self::Sorted(runs, order) => return at(runs, order.next()?),
         };
         loop {
             if let Some(Rest { layer, effect, set, items }) = rest
@@ -97,8 +101,11 @@ impl<'a> Iterator for DeterminingIter<'_, 'a> {
     }
 }
 
-/// Some statements, in order.
-type Sorted<'a> = SmallVec<[DeterminingRef<'a>; 4]>;
+/// The statement of this place.
+fn at<'a>(runs: &[Run<'a>], (run, place): Place) -> Option<DeterminingRef<'a>> {
+    let run = runs.get(run as usize)?;
+    run.one(|items| items.get(place as usize))
+}
 
 /// A statement that made the decision (rule D-11).
 #[derive(Debug, Clone, Copy)]
@@ -204,17 +211,56 @@ pub struct DecisionRef<'a> {
     pub(super) reason: Reason,
     pub(super) note: Option<Note>,
     pub(super) runs: Runs<'a>,
-    /// Sorted, each once.
-    pub(super) errors: Vec<DecisionError>,
-    pub(super) filter: Option<Filter>,
+    rest: Option<Box<Rare>>,
+}
+
+/// What few decisions have, behind one pointer so that the others are small and soon dropped.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Sorted, each once, when the decision is made.
+    errors: Vec<DecisionError>,
+    filter: Option<Filter>,
+}
+
+impl Rare {
+    #[cold]
+    fn sort_errors(&mut self) {
+        self.errors.sort_unstable();
+        self.errors.dedup();
+    }
 }
 
 impl<'a> DecisionRef<'a> {
     /// A decision that is not made yet: a deny.
     #[inline]
     pub(super) fn new(note: Option<Note>) -> Self {
-        let (runs, errors) = (Runs::new(), Vec::new());
-        Self { reason: Reason::UnknownPrincipal, note, runs, errors, filter: None }
+        Self { reason: Reason::UnknownPrincipal, note, runs: Runs::new(), rest: None }
+    }
+
+    /// Adds what could not be evaluated.
+    pub(super) fn add_errors(&mut self, errors: impl IntoIterator<Item = DecisionError>) {
+        let mut errors = errors.into_iter().peekable();
+        if errors.peek().is_some() {
+            self.rest.get_or_insert_default().errors.extend(errors);
+        }
+    }
+
+    /// Takes the errors out.
+    pub(super) fn take_errors(&mut self) -> Vec<DecisionError> {
+        self.rest.as_mut().map(|rest| std::mem::take(&mut rest.errors)).unwrap_or_default()
+    }
+
+    /// Puts the errors in order.
+    #[inline]
+    pub(super) fn sort_errors(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.sort_errors();
+        }
+    }
+
+    /// Sets what the list must be cut down to.
+    pub(super) fn set_filter(&mut self, filter: Filter) {
+        self.rest.get_or_insert_default().filter = Some(filter);
     }
 
     /// Sets the reason and keeps of the statements those that made it (rule D-11).
@@ -254,13 +300,13 @@ impl<'a> DecisionRef<'a> {
     /// What could not be evaluated, sorted, each once.
     #[must_use]
     pub fn errors(&self) -> &[DecisionError] {
-        &self.errors
+        self.rest.as_ref().map_or(&[], |rest| &rest.errors)
     }
 
     /// What a list must be cut down to; only with an ALLOW of a list (rule F-02).
     #[must_use]
     pub fn filter(&self) -> Option<&Filter> {
-        self.filter.as_ref()
+        self.rest.as_ref()?.filter.as_ref()
     }
 
     /// The statements that made the decision, sorted, each once (rule D-11). Those that were found
@@ -269,7 +315,7 @@ impl<'a> DecisionRef<'a> {
     pub fn determining(&self) -> impl Iterator<Item = DeterminingRef<'a>> + use<'_, 'a> {
         match self.is_sorted() {
             true => DeterminingIter::Runs(self.runs.iter(), None),
-            false => DeterminingIter::Sorted(self.sorted().into_iter()),
+            false => DeterminingIter::Sorted(&self.runs, self.sorted().into_iter()),
         }
     }
 
@@ -283,14 +329,22 @@ impl<'a> DecisionRef<'a> {
         })
     }
 
-    /// All statements, sorted, each once.
-    fn sorted(&self) -> Sorted<'a> {
-        let mut all = Sorted::new();
-        all.extend(DeterminingIter::Runs(self.runs.iter(), None));
-        if all.len() > 1 {
-            all.sort_unstable_by(DeterminingRef::order);
-            all.dedup_by(|a, b| a.order(b) == Ordering::Equal);
+    /// The places of all statements, sorted, each statement once.
+    fn sorted(&self) -> SmallVec<[Place; 4]> {
+        let mut all = SmallVec::new();
+        for (number, run) in (0..).zip(&self.runs) {
+            let length = match run.statements {
+                Statements::Items(_, items) => items.len(),
+                Statements::One(..) => 1,
+            };
+            all.extend((0..).take(length).map(|place| (number, place)));
         }
+        let order = |a: &Place, b: &Place| match (at(&self.runs, *a), at(&self.runs, *b)) {
+            (Some(a), Some(b)) => a.order(&b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        };
+        all.sort_unstable_by(order);
+        all.dedup_by(|a, b| order(a, b) == Ordering::Equal);
         all
     }
 
@@ -301,8 +355,8 @@ impl<'a> DecisionRef<'a> {
             outcome: self.reason.outcome(),
             reason: self.reason,
             determining: self.determining().map(DeterminingRef::to_determining).collect(),
-            errors: self.errors.clone(),
-            filter: self.filter.clone(),
+            errors: self.errors().to_vec(),
+            filter: self.filter().cloned(),
             notes: self.note.into_iter().collect(),
         }
     }

@@ -3,7 +3,7 @@
 //! The filter is exactly the set of apps for which the full algorithm allows. It decides nothing by
 //! itself: every app goes through `Case::decide`.
 
-use super::decide::{Case, sort};
+use super::decide::Case;
 use super::decision::{Filter, Layer, Outcome, Reason};
 use super::decision_ref::DecisionRef;
 use super::facts::Target;
@@ -57,11 +57,11 @@ pub(super) fn decide<'a>(
             nearest = Some(part.reason);
         }
         decision.runs.append(&mut part.runs);
-        decision.errors.append(&mut part.errors);
+        decision.add_errors(part.take_errors());
     }
     let nearest = nearest.unwrap_or_else(|| {
-        decision.errors = case.unreadable();
-        of_nothing(case, &decision.errors)
+        decision.add_errors(case.unreadable());
+        of_nothing(case, decision.errors())
     });
     let all = allowed.len() == names.len();
     let accepts = all || case.request.query().accepts_filter;
@@ -73,9 +73,10 @@ pub(super) fn decide<'a>(
     if matches!(decision.reason, Reason::ImplicitDeny(_) | Reason::Error) {
         decision.runs.clear();
     }
-    sort(&mut decision.errors);
-    let is_allowed = decision.reason.outcome() == Outcome::Allow;
-    decision.filter = is_allowed.then_some(Filter { all, resources: allowed });
+    decision.sort_errors();
+    if decision.reason.outcome() == Outcome::Allow {
+        decision.set_filter(Filter { all, resources: allowed });
+    }
 }
 
 /// A list of no apps: there is nothing to be allowed, but for the root, who sees an empty list.

@@ -10,6 +10,7 @@ use super::form::{FormValue, Members, excerpt};
 use super::params::Params;
 use super::refusal::Refusal;
 use super::settings::{ID_BYTES_MAX, IDS_MAX, PARAM_DEPTH_MAX};
+use crate::lang::id;
 
 /// The ids of one type of resource that the parameters name, sorted.
 ///
@@ -69,7 +70,7 @@ impl Kind<'_> {
             | FormValue::Members(_) => String::new(),
         };
         let is_one = if self.is_number {
-            super::proof::number(&text).is_some()
+            id::parse(&text).is_some()
         } else {
             (1..=ID_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
         };

@@ -7,6 +7,7 @@ use super::http::{Body, HttpRequest};
 use super::refusal::Refusal;
 use super::settings::GateSettings;
 use crate::authn::tc3;
+use crate::lang::id;
 
 /// The cookie of a console session.
 pub const SESSION_COOKIE: &str = "camgate_session";
@@ -134,14 +135,8 @@ fn trusted(settings: &GateSettings, request: &HttpRequest) -> Result<Option<Proo
     }
     let bad = || Refusal::BadIdentity { header: header.clone() };
     let (owner_uin, uin) = match value.split_once('/') {
-        Some((owner_uin, uin)) => (Some(number(owner_uin).ok_or_else(bad)?), uin),
+        Some((owner_uin, uin)) => (Some(id::parse(owner_uin).ok_or_else(bad)?), uin),
         None => (None, value),
     };
-    Ok(Some(Proof::Trusted { uin: number(uin).ok_or_else(bad)?, owner_uin }))
-}
-
-/// A whole number from 1 up in its one spelling.
-pub(super) fn number(text: &str) -> Option<u64> {
-    let is_one = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_one { text.parse().ok() } else { None }
+    Ok(Some(Proof::Trusted { uin: id::parse(uin).ok_or_else(bad)?, owner_uin }))
 }

@@ -11,6 +11,7 @@ pub mod document;
 mod findings;
 pub mod format;
 pub mod hex;
+pub mod id;
 mod json;
 pub mod limits;
 pub mod lint;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::action::is_service;
 use super::chars::{self, REGION, SERVICE};
+use super::id;
 use super::limits::RESOURCE_BYTES_MAX;
 use super::pattern::{Glob, Pattern, VariableFault};
 use super::variable::{Owner, Variables};
@@ -145,30 +146,6 @@ fn is_content(text: &str) -> bool {
 /// The length of `uin/` and `uid/`.
 const ACCOUNT_PREFIX_BYTES: usize = 4;
 
-/// Every number of so many digits has less than 64 bits.
-const SURE_DIGITS: usize = 19;
-
-/// A number from 1 without leading zeros that begins at this place, and where it ends; none when
-/// there is none, or one of more than 64 bits.
-#[inline]
-fn number_at(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
-    let digit_at = |at: usize| {
-        let digit = bytes.get(at)?.wrapping_sub(b'0');
-        (digit <= 9).then_some(u64::from(digit))
-    };
-    let mut value = digit_at(start).filter(|first| *first != 0)?;
-    let mut at = start + 1;
-    while let Some(digit) = digit_at(at) {
-        // So few digits are never too many.
-        value = match at - start < SURE_DIGITS {
-            true => value.wrapping_mul(10).wrapping_add(digit),
-            false => value.checked_mul(10)?.checked_add(digit)?,
-        };
-        at += 1;
-    }
-    Some((value, at))
-}
-
 fn is_region(text: &str) -> bool {
     chars::all(text.as_bytes(), REGION)
 }
@@ -180,9 +157,9 @@ fn account_at(bytes: &[u8], start: usize) -> Option<(Account, usize)> {
     match bytes.get(start..number) {
         Some(b"uin/") => match bytes.get(number) {
             None | Some(b':') => Some((Account::Empty, number)),
-            Some(_) => number_at(bytes, number).map(|(uin, end)| (Account::Uin(uin), end)),
+            Some(_) => id::at(bytes, number).map(|(uin, end)| (Account::Uin(uin), end)),
         },
-        Some(b"uid/") => number_at(bytes, number).map(|(id, end)| (Account::AppId(id), end)),
+        Some(b"uid/") => id::at(bytes, number).map(|(id, end)| (Account::AppId(id), end)),
         _ => Some((Account::Empty, start)),
     }
 }
@@ -288,8 +265,7 @@ impl<'a> ResourceRef<'a> {
 #[must_use]
 pub fn sdkappid(segment: &str) -> Option<u64> {
     let digits = segment.as_bytes().strip_prefix(b"sdkappid/")?;
-    let (id, end) = number_at(digits, 0)?;
-    (end == digits.len()).then_some(id)
+    id::read(digits)
 }
 
 impl ResourceName {

@@ -9,6 +9,7 @@ use crate::engine::Resource;
 use crate::gate::form::{FormValue, Members, excerpt};
 use crate::lang::action::ActionName;
 use crate::lang::condition::{Context, ContextValue};
+use crate::lang::id;
 use crate::lang::number::Number;
 use crate::node::Asker;
 
@@ -90,17 +91,15 @@ impl<'a> Action<'a> {
 impl Authzen {
     /// Who asks; none for nobody here.
     pub(super) async fn asker(&self, subject: Entity<'_>) -> Result<Option<Asker>, Fault> {
-        let Some(id) = subject.id.filter(|_| self.is_subject_type(subject.kind)) else {
+        let Some(name) = subject.id.filter(|_| self.is_subject_type(subject.kind)) else {
             return Ok(None);
         };
         let account = self.settings.account;
         if account == 0 {
-            let uin =
-                Some(id).filter(|id| !id.starts_with(['0', '+'])).and_then(|id| id.parse().ok());
-            return Ok(uin.map(|uin| Asker::Uin { uin, owner_uin: None }));
+            return Ok(id::parse(name).map(|uin| Asker::Uin { uin, owner_uin: None }));
         }
         let view = self.node.view(account).await?;
-        let user = view.as_ref().and_then(|view| view.state.sub_account_named(id));
+        let user = view.as_ref().and_then(|view| view.state.sub_account_named(name));
         Ok(user.map(|user| Asker::Uin { uin: user.uin, owner_uin: Some(account) }))
     }
 
