@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use camgate::catalog::Catalog;
 use camgate::engine::{
-    AccountSnapshot, ActionQuery, NoTrace, Outcome, PrincipalQuery, Query, Request, RequestParts,
-    Resource, ResourceQuery, decide, decide_ref, reference,
+    AccountSnapshot, ActionQuery, DecisionRef, NoTrace, Outcome, PrincipalQuery, Query, Request,
+    RequestParts, Resource, ResourceQuery, decide, decide_into, reference,
 };
 use camgate::lang::action::ActionName;
 use camgate::lang::condition::Context;
@@ -51,7 +51,8 @@ pub fn ours(
         accepts_filter: false,
     };
     let checked = query.check(catalog).expect("a request");
-    let decision = decide_ref(snapshot, checked);
+    let mut decision = DecisionRef::of_nobody();
+    decide_into(snapshot, checked, &mut decision);
     let mut sum = u64::from(decision.outcome() == Outcome::Allow);
     for it in decision.determining() {
         sum += (it.policy_id() + u64::from(it.version()) + it.statement() as u64) << 1;

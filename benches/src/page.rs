@@ -27,7 +27,7 @@ pub fn write(table: &Table) -> std::io::Result<()> {
          says its unit; the median of at least five rounds stands before the least and the most. \
          Budgets are of the issue that asked for them; a figure without one is there to be known.\n\n\
          What is compared:\n\n\
-         - *ours* is `engine::decide_ref`: from the texts of a request to the whole decision, its \
+         - *ours* is `engine::decide_into`: from the texts of a request to the whole decision, its \
          determining statements read.\n\
          - *lower bound* is the least that any such decision must do: the uin's text to a number, the \
          action's name to a number, the principal in a map of the same size, one bit.\n\

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::error::CatalogError;
 use super::service::{Action, ActionId, Service};
 use super::{keys, limits, load, suggest};
-use crate::lang::action::{ActionRef, without_prefix};
+use crate::lang::action::ActionRef;
 use crate::lang::vocabulary::{ActionFacts, Granularity, Vocabulary};
 
 /// The files that ship with the program, by name.
@@ -38,7 +38,15 @@ pub struct Known {
     /// What it is asked about.
     pub granularity: Granularity,
     /// Where the colon stands in its whole name, in bytes.
-    colon: u16,
+    colon: usize,
+}
+
+impl Known {
+    /// The name in the text that was looked up.
+    #[inline]
+    pub(crate) fn name<'t>(&self, text: &'t str) -> ActionRef<'t> {
+        ActionRef::of_checked(text, self.colon)
+    }
 }
 
 /// All catalogued services and their actions.
@@ -123,14 +131,11 @@ impl Catalog {
             .find(|id| self.action_by_id(*id).is_some_and(|action| *action.service == *service))
     }
 
-    /// The action `service:Name` or `name/service:Name`, compared case-sensitively (rule A-05), and
-    /// what is known of it.
+    /// What is known of the action of this name, written `service:Name`; without allocating.
     #[inline]
     #[must_use]
-    pub fn find<'t>(&self, text: &'t str) -> Option<(ActionRef<'t>, Known)> {
-        let text = without_prefix(text);
-        let known = *self.by_text.get(text)?;
-        Some((ActionRef::of_checked(text, known.colon), known))
+    pub fn find(&self, text: &str) -> Option<&Known> {
+        self.by_text.get(text)
     }
 
     /// The action of this number; `None` when the id is another catalog's.
@@ -209,7 +214,7 @@ impl Catalog {
             let text = action.qualified_name();
             self.folded.insert(text.to_ascii_lowercase().into(), action.id);
             // The catalog's limits keep names far below 2^16 bytes.
-            let colon = u16::try_from(action.service.len()).unwrap_or(u16::MAX);
+            let colon = action.service.len();
             let known = Known { id: action.id, granularity: action.granularity, colon };
             self.by_text.insert(text.into(), known);
             self.by_name.entry(action.name.clone()).or_default().push(action.id);

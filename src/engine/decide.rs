@@ -17,14 +17,18 @@ use super::list;
 use super::request::{Checked, Request, ResourceQuery};
 use super::snapshot::{AccountSnapshot, Profile};
 use super::trace::{Asked, NoTrace, Trace, Visit};
-use crate::catalog::{ActionId, Known};
+use crate::catalog::Known;
 use crate::lang::document::Effect;
 use crate::lang::variable::Variables;
 use crate::lang::vocabulary::Granularity;
 
 /// Decides. The trace watches and changes nothing; [`super::NoTrace`] is the usual one.
 pub fn decide(snapshot: &AccountSnapshot, request: &Request, trace: &mut impl Trace) -> Decision {
-    request.checked(|request| traced(snapshot, request, trace).to_decision())
+    request.checked(|request| {
+        let mut decision = DecisionRef::of_nobody();
+        traced(snapshot, request, trace, &mut decision);
+        decision.to_decision()
+    })
 }
 
 /// Decides without copying: the decision points into snapshot and request. One about a single
@@ -32,7 +36,21 @@ pub fn decide(snapshot: &AccountSnapshot, request: &Request, trace: &mut impl Tr
 #[inline]
 #[must_use]
 pub fn decide_ref<'a>(snapshot: &'a AccountSnapshot, request: Checked<'_, 'a>) -> DecisionRef<'a> {
-    traced(snapshot, request, &mut NoTrace)
+    let mut decision = DecisionRef::of_nobody();
+    decide_into(snapshot, request, &mut decision);
+    decision
+}
+
+/// As [`decide_ref`], into a decision of the caller's, which is not moved about then: that takes
+/// as long as reading the resource's name.
+#[inline]
+pub fn decide_into<'a>(
+    snapshot: &'a AccountSnapshot,
+    request: Checked<'_, 'a>,
+    decision: &mut DecisionRef<'a>,
+) {
+    *decision = DecisionRef::of_nobody();
+    traced(snapshot, request, &mut NoTrace, decision);
 }
 
 #[inline]
@@ -40,22 +58,21 @@ fn traced<'a>(
     snapshot: &'a AccountSnapshot,
     request: Checked<'_, 'a>,
     trace: &mut impl Trace,
-) -> DecisionRef<'a> {
+    decision: &mut DecisionRef<'a>,
+) {
     let action = request.action(snapshot.world().catalog());
-    let mut decision = DecisionRef::new(note(action, &request.query().resource));
+    decision.set_note(note(action, &request.query().resource));
     // rule D-12
     if let Some(profile) = request.profile(snapshot)
         && profile.kind != PrincipalKind::MessageRecipient
     {
         let variables = Variables { uin: request.query().principal.uin(), owner: snapshot.owner() };
-        let action_id = action.map(|known| known.id);
-        let case = Case { snapshot, request, action_id, profile, variables };
-        case.fill(&mut decision, trace);
+        let case = Case { snapshot, request, action, profile, variables };
+        case.fill(decision, trace);
     }
-    decision
 }
 
-fn note(action: Option<Known>, resource: &ResourceQuery<'_>) -> Option<Note> {
+fn note(action: Option<&Known>, resource: &ResourceQuery<'_>) -> Option<Note> {
     match (action.map(|action| action.granularity), resource) {
         (None, _) => Some(Note::UnknownAction),
         (Some(Granularity::Resource), ResourceQuery::Star) => Some(Note::ResourceActionOnStar),
@@ -72,7 +89,7 @@ fn note(action: Option<Known>, resource: &ResourceQuery<'_>) -> Option<Note> {
 pub(super) struct Case<'a, 'q> {
     pub(super) snapshot: &'a AccountSnapshot,
     pub(super) request: Checked<'q, 'a>,
-    action_id: Option<ActionId>,
+    action: Option<&'a Known>,
     pub(super) profile: &'a Profile,
     variables: Variables,
 }
@@ -85,7 +102,7 @@ impl<'a> Case<'a, '_> {
             ResourceQuery::Name(name) => self.decide(Target::Name(name), decision, trace),
             ResourceQuery::Star | ResourceQuery::Nothing => {
                 let catalog = self.snapshot.world().catalog();
-                let action = self.action_id.and_then(|id| catalog.action_by_id(id));
+                let action = self.action.and_then(|known| catalog.action_by_id(known.id));
                 match action.and_then(|it| list::names(self.snapshot, it)) {
                     Some(names) => return list::decide(self, &names, decision, trace),
                     None => self.decide(Target::Star, decision, trace),
@@ -148,8 +165,7 @@ impl<'a> Case<'a, '_> {
         trace.begin(Asked { target });
         let overlay = Overlay::new(self.snapshot, self.request, target);
         let question = Question {
-            action: self.request.query().action.name(),
-            action_id: self.action_id,
+            action_id: self.action.map(|known| known.id),
             target,
             variables: &self.variables,
             overlay: &overlay,

@@ -55,21 +55,13 @@ pub(super) type Runs<'a> = SmallVec<[Run<'a>; 4]>;
 
 /// What `determining` goes through.
 enum DeterminingIter<'s, 'a> {
-    /// Run by run: the runs to come, and what is left of this one.
-    Runs(std::slice::Iter<'s, Run<'a>>, Option<Rest<'a>>),
+    /// Run by run: the runs to come, and this one with what is left of its items.
+    Runs(std::slice::Iter<'s, Run<'a>>, Option<(&'s Run<'a>, std::slice::Iter<'a, Item>)>),
     Sorted(&'s [Run<'a>], smallvec::IntoIter<[Place; 4]>),
 }
 
 /// A statement's place among the runs: which run, and which of its statements.
 type Place = (u32, u32);
-
-/// What is left of a run of items.
-struct Rest<'a> {
-    layer: Layer,
-    effect: Effect,
-    set: &'a PolicySet,
-    items: std::slice::Iter<'a, Item>,
-}
 
 impl<'a> Iterator for DeterminingIter<'_, 'a> {
     type Item = DeterminingRef<'a>;
@@ -81,21 +73,15 @@ impl<'a> Iterator for DeterminingIter<'_, 'a> {
             Self::Sorted(runs, order) => return at(runs, order.next()?),
         };
         loop {
-            if let Some(Rest { layer, effect, set, items }) = rest
+            if let Some((run, items)) = rest
                 && let Some(item) = items.next()
             {
-                let source = Source::Set(set, item);
-                return Some(DeterminingRef { layer: *layer, effect: *effect, source });
+                return run.one(|_| Some(item));
             }
-            let Run { layer, effect, statements } = *runs.next()?;
-            match statements {
-                Statements::Items(set, items) => {
-                    *rest = Some(Rest { layer, effect, set, items: items.iter() });
-                }
-                Statements::One(policy, place) => {
-                    let source = Source::Policy(policy, place);
-                    return Some(DeterminingRef { layer, effect, source });
-                }
+            let run = runs.next()?;
+            match run.statements {
+                Statements::Items(_, items) => *rest = Some((run, items.iter())),
+                Statements::One(..) => return run.first(),
             }
         }
     }
@@ -231,10 +217,17 @@ impl Rare {
 }
 
 impl<'a> DecisionRef<'a> {
-    /// A decision that is not made yet: a deny.
+    /// The decision about one whom nobody knows: a deny (rule D-12). So a decision begins.
     #[inline]
-    pub(super) fn new(note: Option<Note>) -> Self {
-        Self { reason: Reason::UnknownPrincipal, note, runs: Runs::new(), rest: None }
+    #[must_use]
+    pub fn of_nobody() -> Self {
+        Self { reason: Reason::UnknownPrincipal, note: None, runs: Runs::new_const(), rest: None }
+    }
+
+    /// Sets the remark.
+    #[inline]
+    pub(super) fn set_note(&mut self, note: Option<Note>) {
+        self.note = note;
     }
 
     /// Adds what could not be evaluated.

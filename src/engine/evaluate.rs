@@ -6,7 +6,6 @@
 use super::facts::{Overlay, Target};
 use super::index::Entry;
 use crate::catalog::ActionId;
-use crate::lang::action::ActionRef;
 use crate::lang::condition::{EvaluationError, Facts, Truth};
 use crate::lang::document::Effect;
 use crate::lang::valid::Statement;
@@ -42,7 +41,6 @@ impl Verdict {
 /// What every statement of one decision is tested with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question<'a> {
-    pub(super) action: ActionRef<'a>,
     /// The action's number in the catalog; none outside it.
     pub(super) action_id: Option<ActionId>,
     pub(super) target: Target<'a>,
@@ -53,7 +51,7 @@ pub(super) struct Question<'a> {
 /// Tests one statement.
 pub(super) fn evaluate(entry: &Entry<'_>, question: &Question<'_>) -> Verdict {
     let Entry { statement, compiled, .. } = entry;
-    if !compiled.matches_action(statement, question.action, question.action_id) {
+    if !compiled.matches_action(statement, question.overlay.action(), question.action_id) {
         return Verdict::OtherAction;
     }
     let resource_matches = statement.resources().iter().any(|pattern| match question.target {

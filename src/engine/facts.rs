@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use super::request::Checked;
 use super::snapshot::AccountSnapshot;
 use crate::catalog::read_only_action;
+use crate::lang::action::ActionRef;
 use crate::lang::condition::{ContextValue, Facts, RESOURCE_TAG};
 use crate::lang::number::Number;
 use crate::lang::resource::ResourceRef;
@@ -49,6 +50,11 @@ impl<'q> Overlay<'q> {
         target: Target<'q>,
     ) -> Self {
         Self { snapshot, asked, target, derived: OnceCell::new() }
+    }
+
+    /// The action that is asked about.
+    pub(super) fn action(&self) -> ActionRef<'q> {
+        self.asked.query().action.name()
     }
 
     fn derived(&self) -> &Derived {

@@ -48,7 +48,7 @@ pub(super) fn decide<'a>(
     let mut allowed = Vec::new();
     let mut nearest: Option<Reason> = None;
     for name in names {
-        let mut part = DecisionRef::new(None);
+        let mut part = DecisionRef::of_nobody();
         case.decide(Target::Name(&name.by_ref()), &mut part, trace);
         if part.reason.outcome() == Outcome::Allow {
             allowed.push(name.text().to_owned());

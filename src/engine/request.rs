@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::compile::CompiledPolicy;
 use super::snapshot::{AccountSnapshot, Profile};
 use crate::catalog::{ActionId, Catalog, Known};
-use crate::lang::action::{ActionFault, ActionName, ActionRef};
+use crate::lang::action::{ActionFault, ActionName, ActionRef, without_prefix};
 use crate::lang::condition::Context;
 use crate::lang::resource::{ResourceFault, ResourceName, ResourceRef};
 use crate::lang::vocabulary::Granularity;
@@ -82,6 +82,7 @@ impl<'a> ResourceQuery<'a> {
     ///
     /// # Errors
     /// What is wrong with the name.
+    #[inline]
     pub fn parse(text: &'a str) -> Result<Self, ResourceFault> {
         match text {
             "" => Ok(Self::Nothing),
@@ -95,7 +96,7 @@ impl<'a> ResourceQuery<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct ActionQuery<'a> {
     name: ActionRef<'a>,
-    known: Option<(&'a Catalog, Known)>,
+    known: Option<(&'a Catalog, &'a Known)>,
 }
 
 impl<'a> ActionQuery<'a> {
@@ -105,8 +106,9 @@ impl<'a> ActionQuery<'a> {
     /// What is wrong with the text.
     #[inline]
     pub fn parse(text: &'a str, catalog: &'a Catalog) -> Result<Self, ActionFault> {
-        match catalog.find(text) {
-            Some((name, known)) => Ok(Self { name, known: Some((catalog, known)) }),
+        let bare = without_prefix(text);
+        match catalog.find(bare) {
+            Some(known) => Ok(Self { name: known.name(bare), known: Some((catalog, known)) }),
             None => ActionRef::parse(text).map(Self::from),
         }
     }
@@ -119,10 +121,13 @@ impl<'a> ActionQuery<'a> {
 
     /// What this catalog knows of it.
     #[inline]
-    fn known_to(self, catalog: &Catalog) -> Option<Known> {
+    fn known_to<'c>(&self, catalog: &'c Catalog) -> Option<&'c Known>
+    where
+        'a: 'c,
+    {
         match self.known {
             Some((of, known)) if std::ptr::eq(of, catalog) => Some(known),
-            Some(_) | None => catalog.find(self.name.text()).map(|(_, known)| known),
+            Some(_) | None => catalog.find(self.name.text()),
         }
     }
 }
@@ -215,7 +220,7 @@ impl<'a> Query<'a> {
     }
 
     /// What most requests need not be asked.
-    fn look_closer(&self, catalog: &Catalog, known: Option<Known>) -> Result<(), RequestFault> {
+    fn look_closer(&self, catalog: &Catalog, known: Option<&Known>) -> Result<(), RequestFault> {
         let mut keys = self.context.iter();
         if let Some((key, _)) = keys.find(|(key, _)| DERIVED_KEYS.contains(key)) {
             return Err(RequestFault::DerivedKey(key.to_owned()));
@@ -253,7 +258,10 @@ impl<'q, 'a> Checked<'q, 'a> {
     /// What the catalog that will decide, which may number its actions otherwise, knows of the
     /// action; none for an action outside it.
     #[inline]
-    pub(super) fn action(&self, catalog: &Catalog) -> Option<Known> {
+    pub(super) fn action<'c>(&self, catalog: &'c Catalog) -> Option<&'c Known>
+    where
+        'a: 'c,
+    {
         self.0.action.known_to(catalog)
     }
 }
@@ -351,7 +359,7 @@ impl Request {
 
     /// The action's number in `catalog`; none for an action outside it.
     pub(super) fn action_id(&self, catalog: &Catalog) -> Option<ActionId> {
-        self.checked(|it| it.action(catalog)).map(|known| known.id)
+        self.checked(|it| it.action(catalog).map(|known| known.id))
     }
 
     /// The same request of another principal.

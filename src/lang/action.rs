@@ -12,7 +12,7 @@ pub struct ActionName {
     /// `service:Name`.
     text: Box<str>,
     /// Where the colon stands, in bytes.
-    colon: u16,
+    colon: usize,
 }
 
 /// One action of one service, in a text that somebody else holds.
@@ -21,7 +21,7 @@ pub struct ActionRef<'a> {
     /// `service:Name`.
     text: &'a str,
     /// Where the colon stands, in bytes.
-    colon: u16,
+    colon: usize,
 }
 
 /// Why a text is no action name or pattern.
@@ -66,7 +66,7 @@ impl<'a> ActionRef<'a> {
 
     /// The name in a text that equals one that was read before.
     #[inline]
-    pub(crate) fn of_checked(text: &'a str, colon: u16) -> Self {
+    pub(crate) fn of_checked(text: &'a str, colon: usize) -> Self {
         Self { text, colon }
     }
 
@@ -80,13 +80,13 @@ impl<'a> ActionRef<'a> {
     /// The service's abbreviation.
     #[must_use]
     pub fn service(self) -> &'a str {
-        self.text.get(..usize::from(self.colon)).unwrap_or_default()
+        self.text.get(..self.colon).unwrap_or_default()
     }
 
     /// The action's name within its service.
     #[must_use]
     pub fn name(self) -> &'a str {
-        self.text.get(usize::from(self.colon) + 1..).unwrap_or_default()
+        self.text.get(self.colon + 1..).unwrap_or_default()
     }
 }
 
@@ -107,7 +107,7 @@ fn read(text: &str) -> Option<ActionRef<'_>> {
     let (service, rest) = text.as_bytes().split_at_checked(colon)?;
     let name = rest.strip_prefix(b":")?;
     let is_action = !service.is_empty() && !name.is_empty() && chars::all(name, NAME);
-    is_action.then_some(ActionRef { text, colon: u16::try_from(colon).ok()? })
+    is_action.then_some(ActionRef { text, colon })
 }
 
 impl fmt::Display for ActionRef<'_> {

@@ -213,6 +213,7 @@ impl<'a> ResourceRef<'a> {
     ///
     /// # Errors
     /// What is wrong with the text; the bare `*` is no resource name.
+    #[inline]
     pub fn parse(text: &'a str) -> Result<Self, ResourceFault> {
         read(text).ok_or_else(|| fault_of(text))
     }

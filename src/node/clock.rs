@@ -27,7 +27,7 @@ impl Clock for SystemClock {
 }
 
 /// A new id of a decision: a UUID of version 7, so that ids sort by time, to the millisecond.
-pub(super) fn new_decision_id() -> String {
+pub(crate) fn new_decision_id() -> String {
     let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
     // `Uuid::now_v7` takes a lock that all cores share, to count within a millisecond. Two of the
     // bytes of a random uuid are not all random.

@@ -96,7 +96,7 @@ pub(super) struct Place {
     /// A uin, or the role id of a session.
     pub(super) principal: u64,
     /// The policies of the asker's session.
-    session: Vec<Arc<CompiledPolicy>>,
+    pub(super) session: Vec<Arc<CompiledPolicy>>,
     pub(super) view: Arc<AccountView>,
     pub(super) revision: Revision,
 }
@@ -240,7 +240,11 @@ impl Node {
         query: CheckQuery,
         added: Added,
     ) -> Result<Request, NodeError> {
-        let registered_owner = self.registered_owner(&place.view, &query.resource).await?;
+        let sdkappid = match &query.resource {
+            Resource::Name(name) => name.sdkappid(),
+            Resource::Star | Resource::Nothing => None,
+        };
+        let registered_owner = self.registered_owner(&place.view, sdkappid).await?;
         let CheckQuery { asker: _, action, resource, context, accepts_filter } = query;
         let mut session = place.session.clone();
         session.extend(added.session);
@@ -276,15 +280,14 @@ impl Node {
         Ok(())
     }
 
-    /// The registered owner of the app that a resource names (rule D-08): the account's own apps
+    /// The registered owner of an app that a resource names (rule D-08): the account's own apps
     /// first, then the global index.
-    async fn registered_owner(
+    pub(super) async fn registered_owner(
         &self,
         view: &AccountView,
-        resource: &Resource,
+        sdkappid: Option<u64>,
     ) -> Result<Option<u64>, NodeError> {
-        let Resource::Name(name) = resource else { return Ok(None) };
-        let Some(sdkappid) = name.sdkappid() else { return Ok(None) };
+        let Some(sdkappid) = sdkappid else { return Ok(None) };
         if view.state.apps.contains_key(&sdkappid) {
             return Ok(Some(view.snapshot.owner().uin));
         }

@@ -20,7 +20,7 @@ use super::wire::{self, decision};
 use crate::lang::action::ActionName;
 use crate::lang::hex::hex;
 use crate::node::{
-    ActionSearch, Asker, CheckQuery, Node, NodeError, PrincipalSearch, ResourceSearch,
+    ActionSearch, Asker, BatchQuery, CheckQuery, Node, NodeError, PrincipalSearch, ResourceSearch,
 };
 use crate::store::Revision;
 
@@ -38,10 +38,19 @@ impl Authorization {
     }
 
     async fn check_one(&self, check: proto::CheckRequest) -> Result<proto::Decision, NodeError> {
-        let (query, at_least) = request::check(&self.node, check)?;
+        let at_least = request::at_least(&self.node, check.consistency.as_ref())?;
+        let asked = request::Asked::read(&self.node, check)?;
         let mut batch = self.node.begin(at_least).await?;
-        let answer = self.node.check(&mut batch, query).await?;
-        Ok(decision::decision(&self.node, answer))
+        self.decide(&mut batch, &asked).await
+    }
+
+    async fn decide(
+        &self,
+        batch: &mut BatchQuery,
+        asked: &request::Asked,
+    ) -> Result<proto::Decision, NodeError> {
+        let question = asked.question(&self.node)?;
+        self.node.decide(batch, question, |it| decision::decided(&self.node, &it)).await
     }
 
     async fn batch(
@@ -50,15 +59,15 @@ impl Authorization {
     ) -> Result<proto::BatchCheckResponse, NodeError> {
         let proto::BatchCheckRequest { entries, consistency } = batch;
         request::at_most("entries", "entries", BATCH_ENTRIES_MAX, entries.len())?;
-        let at_least = request::at_least(&self.node, consistency)?;
+        let at_least = request::at_least(&self.node, consistency.as_ref())?;
         let mut batch = self.node.begin(at_least).await?;
         let mut answers = Vec::with_capacity(entries.len());
         for entry in entries {
-            let answer = match request::batch_entry(&self.node, entry) {
-                Ok(query) => self.node.check(&mut batch, query).await,
+            let answer = match request::Asked::read_entry(&self.node, entry) {
+                Ok(asked) => self.decide(&mut batch, &asked).await,
                 Err(fault) => Err(fault),
             };
-            answers.push(batch_entry(answer.map(|answer| decision::decision(&self.node, answer))));
+            answers.push(batch_entry(answer));
         }
         let revision = self.node.token(batch.revision());
         Ok(proto::BatchCheckResponse { entries: answers, revision })
@@ -198,8 +207,8 @@ impl Authorization {
     async fn begin(
         &self,
         consistency: Option<proto::Consistency>,
-    ) -> Result<crate::node::BatchQuery, NodeError> {
-        self.node.begin(request::at_least(&self.node, consistency)?).await
+    ) -> Result<BatchQuery, NodeError> {
+        self.node.begin(request::at_least(&self.node, consistency.as_ref())?).await
     }
 
     fn token(&self, revision: Revision) -> String {

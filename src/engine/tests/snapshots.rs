@@ -65,7 +65,6 @@ fn the_index_finds_what_matches_however_much_is_attached() {
         asked.checked(|checked| {
             let overlay = facts::Overlay::new(&snapshot, checked, target);
             let question = evaluate::Question {
-                action: asked.parts().action.by_ref(),
                 action_id: asked.action_id(snapshot.world().catalog()),
                 target,
                 variables: &variables,

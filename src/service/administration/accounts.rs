@@ -50,7 +50,7 @@ pub(super) async fn list(
     let proto::ListAccountsRequest { consistency, page } = request;
     let page = Page::read(page, "accounts")?;
     let node = &service.node;
-    let at_least = at_least(node, consistency)?;
+    let at_least = at_least(node, consistency.as_ref())?;
     let (accounts, revision) = node.accounts(at_least).await?;
     let (found, next_page_token) = page.cut(accounts.iter(), |account| account.owner.uin)?;
     Ok(proto::ListAccountsResponse {

@@ -19,7 +19,7 @@ pub(super) async fn list(
         None => first_sequence,
     };
     let node = &service.node;
-    let at_least = at_least(node, consistency)?;
+    let at_least = at_least(node, consistency.as_ref())?;
     let found = node.change_log(owner_uin, first, page.limit, at_least).await?;
     let last = found.changes.last().map(|change| change.sequence);
     let goes_on = last.filter(|last| *last < found.last_sequence).map(|last| last.to_string());

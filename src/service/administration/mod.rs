@@ -113,7 +113,7 @@ impl Administration {
         consistency: Option<proto::Consistency>,
     ) -> Result<Look, NodeError> {
         let owner_uin = request::required("owner_uin", owner_uin)?;
-        self.node.wait_at_least(request::at_least(&self.node, consistency)?).await?;
+        self.node.wait_at_least(request::at_least(&self.node, consistency.as_ref())?).await?;
         let applied = self.node.applied_revision();
         let view = self.node.existing_view(owner_uin).await?;
         let revision = self.node.token(view.as_of.max(applied));

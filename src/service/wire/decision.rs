@@ -2,11 +2,11 @@
 
 use super::narrow;
 use crate::engine::{
-    Decision, DecisionError, Determining, Explanation, Filter, FirstFailure, Layer, Note, Outcome,
-    Reason, ResourceTrace, StatementResult, StatementTrace, Via, summary,
+    Decision, DecisionError, Determining, DeterminingRef, Explanation, Filter, FirstFailure, Layer,
+    Note, Outcome, Reason, ResourceTrace, StatementResult, StatementTrace, Via, summary,
 };
 use crate::lang::document::Effect;
-use crate::node::{Answer, Explained, Node};
+use crate::node::{Answer, Decided, Explained, Node, new_decision_id};
 use crate::service::proto;
 
 /// A node's answer: the decision, with its revision and its id.
@@ -16,6 +16,25 @@ pub(in crate::service) fn decision(node: &Node, answer: Answer) -> proto::Decisi
         revision: node.token(revision),
         decision_id,
         ..unnumbered_decision(decision, owner_uin)
+    }
+}
+
+/// A decision where it was made.
+pub(in crate::service) fn decided(node: &Node, decided: &Decided<'_, '_>) -> proto::Decision {
+    let Decided { decision, owner_uin, revision } = decided;
+    let reason = decision.reason();
+    proto::Decision {
+        outcome: outcome(decision.outcome()).into(),
+        reason: reason_word(reason).into(),
+        layer: reason.layer().map_or(proto::Layer::Unspecified, layer).into(),
+        determining: decision.determining().map(determining_ref).collect(),
+        errors: decision.errors().iter().cloned().map(decision_error).collect(),
+        filter: decision.filter().cloned().map(filter_message),
+        notes: decision.note().iter().map(note).collect(),
+        revision: node.token(*revision),
+        decision_id: new_decision_id(),
+        owner_uin: *owner_uin,
+        meaning: reason.meaning().to_owned(),
     }
 }
 
@@ -84,6 +103,17 @@ fn determining_statement(it: &Determining) -> proto::DeterminingStatement {
         policy_name: policy_name.to_string(),
         policy_version: *version,
         statement: narrow(*statement),
+    }
+}
+
+fn determining_ref(it: DeterminingRef<'_>) -> proto::DeterminingStatement {
+    proto::DeterminingStatement {
+        layer: layer(it.layer()).into(),
+        effect: effect(it.effect()).into(),
+        policy_id: it.policy_id(),
+        policy_name: it.policy_name().to_owned(),
+        policy_version: it.version(),
+        statement: narrow(it.statement()),
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::audit::{Actor, Origin, Protocol};
-use crate::engine::Resource;
+use crate::engine::{ActionQuery, Resource, ResourceQuery};
 use crate::lang::action::ActionName;
 use crate::lang::condition::{Context, ContextValue};
 use crate::lang::number::Number;
 use crate::node::{
-    Asker, CheckQuery, InlinePolicy, Node, NodeError, REQUEST_ID_BYTES_MAX, RequestId,
+    Asker, CheckQuery, InlinePolicy, Node, NodeError, Question, REQUEST_ID_BYTES_MAX, RequestId,
     SimulateQuery, WriteOptions, shorten,
 };
 use crate::service::proto;
@@ -48,10 +48,9 @@ pub(in crate::service) fn at_most(
 /// The revision that an answer must not be older than.
 pub(in crate::service) fn at_least(
     node: &Node,
-    consistency: Option<proto::Consistency>,
+    consistency: Option<&proto::Consistency>,
 ) -> Result<Option<Revision>, NodeError> {
-    let proto::Consistency { at_least } = consistency.unwrap_or_default();
-    node.read_token(&at_least)
+    consistency.map_or(Ok(None), |consistency| node.read_token(&consistency.at_least))
 }
 
 /// Who asks: a uin, or the holder of a session token.
@@ -164,18 +163,70 @@ pub(in crate::service) fn check(
         context: context(facts)?,
         accepts_filter,
     };
-    Ok((query, at_least(node, consistency)?))
+    Ok((query, at_least(node, consistency.as_ref())?))
 }
 
-/// A question of a batch, whose freshness is the batch's.
-pub(in crate::service) fn batch_entry(
-    node: &Node,
-    request: proto::CheckRequest,
-) -> Result<CheckQuery, NodeError> {
-    if request.consistency.is_some() {
-        return Err(bad_field("consistency", "belongs to the whole batch: set it there"));
+/// A question with the texts that it came with.
+#[derive(Debug)]
+pub(in crate::service) struct Asked {
+    asker: Asker,
+    action: String,
+    resource: String,
+    context: Context,
+    accepts_filter: bool,
+}
+
+impl Asked {
+    /// Takes a request apart; its freshness is read before.
+    ///
+    /// # Errors
+    /// What is wrong with principal or context, by field.
+    pub(in crate::service) fn read(
+        node: &Node,
+        request: proto::CheckRequest,
+    ) -> Result<Self, NodeError> {
+        let proto::CheckRequest {
+            principal: who,
+            action,
+            resource,
+            context: facts,
+            consistency: _,
+            accepts_filter,
+        } = request;
+        let (asker, context) = (asker(node, who)?, context(facts)?);
+        Ok(Self { asker, action, resource, context, accepts_filter })
     }
-    Ok(check(node, request)?.0)
+
+    /// As [`Asked::read`], of a batch's entry, whose freshness is the batch's.
+    ///
+    /// # Errors
+    /// As [`Asked::read`].
+    pub(in crate::service) fn read_entry(
+        node: &Node,
+        request: proto::CheckRequest,
+    ) -> Result<Self, NodeError> {
+        if request.consistency.is_some() {
+            return Err(bad_field("consistency", "belongs to the whole batch: set it there"));
+        }
+        Self::read(node, request)
+    }
+
+    /// The question, which points into this.
+    ///
+    /// # Errors
+    /// What is wrong with action or resource, by field.
+    pub(in crate::service) fn question<'a>(
+        &'a self,
+        node: &'a Node,
+    ) -> Result<Question<'a>, NodeError> {
+        let Self { asker, action, resource, context, accepts_filter } = self;
+        let query = ActionQuery::parse(action, node.catalog());
+        let action = query.map_err(|fault| NodeError::Action { action: shorten(action), fault })?;
+        let query = ResourceQuery::parse(resource);
+        let resource =
+            query.map_err(|fault| NodeError::Resource { resource: shorten(resource), fault })?;
+        Ok(Question { asker, action, resource, context, accepts_filter: *accepts_filter })
+    }
 }
 
 /// A question of a simulation.
