@@ -4,6 +4,8 @@
 //! snapshot, until whoever asked has read it. What `query` says of a question and its answer holds
 //! here too: nothing is decided here.
 
+use jiff::Timestamp;
+
 use super::Node;
 use super::error::NodeError;
 use super::query::{Asker, BatchQuery};
@@ -35,6 +37,8 @@ pub struct Decided<'d, 's> {
     pub owner_uin: u64,
     /// The revision it was made at.
     pub revision: Revision,
+    /// When it was made.
+    pub now: Timestamp,
 }
 
 impl Node {
@@ -49,12 +53,13 @@ impl Node {
         read: impl FnOnce(Decided<'_, '_>) -> T,
     ) -> Result<T, NodeError> {
         let Question { asker, action, resource, context, accepts_filter } = question;
+        let now = self.clock.now();
         let query = |principal, registered_owner, session| Query {
             principal,
             action,
             resource,
             context,
-            now: self.clock.now(),
+            now,
             session,
             registered_owner,
             granted_by_owner: false,
@@ -73,14 +78,14 @@ impl Node {
                 let mut decision = DecisionRef::of_nobody();
                 decide_into(snapshot, query.check(self.catalog())?, &mut decision);
                 let (owner_uin, revision) = (place.owner_uin, place.revision);
-                Ok(read(Decided { decision: &decision, owner_uin, revision }))
+                Ok(read(Decided { decision: &decision, owner_uin, revision, now }))
             }
             Err(nobody) => {
                 // What would be refused is refused also when nobody knows the principal.
                 query(0.into(), None, &[]).check(self.catalog())?;
                 let (owner_uin, revision) = (nobody.owner_uin, nobody.revision);
                 let decision = DecisionRef::of_nobody();
-                Ok(read(Decided { decision: &decision, owner_uin, revision }))
+                Ok(read(Decided { decision: &decision, owner_uin, revision, now }))
             }
         }
     }

@@ -73,7 +73,7 @@ pub use view::AccountView;
 pub use watch::{AccountEvent, AccountWatch};
 pub use write::{JobInput, Prepared, WriteJob, WriteOptions, Written};
 
-pub(crate) use clock::new_decision_id;
+pub(crate) use clock::decision_id_at;
 pub(crate) use error::shorten;
 pub(crate) use requests::REQUEST_ID_BYTES_MAX;
 pub(crate) use token::hash_digits;

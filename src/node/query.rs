@@ -310,6 +310,10 @@ impl Place {
 /// The account that a uin acts in when the question names none.
 fn owner_of(uin: u64, entry: Option<&UinEntry>) -> Result<Option<u64>, NodeError> {
     let Some(entry) = entry else { return Ok(None) };
+    // Nearly everybody is a sub-account of one account.
+    if let ([owner], false) = (entry.owner_uins.as_slice(), entry.is_root) {
+        return Ok(Some(*owner));
+    }
     let root = entry.is_root.then_some(uin);
     let mut owners: Vec<u64> = root.into_iter().chain(entry.owner_uins.iter().copied()).collect();
     owners.sort_unstable();

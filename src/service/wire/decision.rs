@@ -6,7 +6,7 @@ use crate::engine::{
     Note, Outcome, Reason, ResourceTrace, StatementResult, StatementTrace, Via, summary,
 };
 use crate::lang::document::Effect;
-use crate::node::{Answer, Decided, Explained, Node, new_decision_id};
+use crate::node::{Answer, Decided, Explained, Node, decision_id_at};
 use crate::service::proto;
 
 /// A node's answer: the decision, with its revision and its id.
@@ -21,7 +21,7 @@ pub(in crate::service) fn decision(node: &Node, answer: Answer) -> proto::Decisi
 
 /// A decision where it was made.
 pub(in crate::service) fn decided(node: &Node, decided: &Decided<'_, '_>) -> proto::Decision {
-    let Decided { decision, owner_uin, revision } = decided;
+    let Decided { decision, owner_uin, revision, now } = decided;
     let reason = decision.reason();
     proto::Decision {
         outcome: outcome(decision.outcome()).into(),
@@ -32,7 +32,7 @@ pub(in crate::service) fn decided(node: &Node, decided: &Decided<'_, '_>) -> pro
         filter: decision.filter().cloned().map(filter_message),
         notes: decision.note().iter().map(note).collect(),
         revision: node.token(*revision),
-        decision_id: new_decision_id(),
+        decision_id: decision_id_at(*now),
         owner_uin: *owner_uin,
         meaning: reason.meaning().to_owned(),
     }
