@@ -44,6 +44,26 @@ async fn after_a_detach_nobody_is_let_in_by_what_is_remembered() {
     }
 }
 
+/// Nothing of the account changes here, so that its watch has nothing to tell of what is remembered.
+#[tokio::test]
+async fn a_token_of_a_write_elsewhere_is_looked_at_too() {
+    let (mut server, alice, _policy) = served().await;
+    let remote = Remote::new(settings(&server)).unwrap();
+    let question = question(alice, "im:DescribeConfInfo", APPS[1]);
+    remembered(&remote, &question).await;
+    let account = camgate::service::proto::CreateAccountRequest {
+        owner_uin: ROOT + 1,
+        app_id: 1_250_009_999,
+        options: None,
+    };
+    let made = server.admin.create_account(account).await.unwrap().into_inner();
+    let token = made.result.unwrap().revision;
+    let answer = remote.ask(&question, Some(&token)).await.unwrap();
+    assert!(answer.is_allowed && !answer.is_cached, "{answer:?}");
+    assert!(is_at(&answer.revision, &token), "{answer:?}");
+    server.stop().await;
+}
+
 /// Without a token, and without asking with one before: what was remembered as allowed ends by
 /// what the watch tells, and by nothing else.
 #[tokio::test]
