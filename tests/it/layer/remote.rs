@@ -44,7 +44,7 @@ async fn after_a_detach_nobody_is_let_in_by_what_is_remembered() {
     }
 }
 
-/// Nothing of the account changes here, so that its watch has nothing to tell of what is remembered.
+/// Nothing of the account changes here, so its watch has nothing to tell of what is remembered.
 #[tokio::test]
 async fn a_token_of_a_write_elsewhere_is_looked_at_too() {
     let (mut server, alice, _policy) = served().await;
