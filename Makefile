@@ -15,6 +15,8 @@ CRASH_ROUNDS_SOAK := 500
 PAIRS_SOAK := 5000000
 # Random sequences of administration that `make soak` runs by every protocol.
 ADMIN_CASES_SOAK := 2000
+# Seconds of random faults of `make cluster`, and so of `make soak`.
+CLUSTER_SECONDS := 600
 FUZZ_TARGETS := parse pattern decide_vs_reference wire_roundtrip tc3 cam_request
 # What a target begins with, beside what it has found itself in fuzz/corpus.
 SEEDS_parse := ../tests/documents/good ../tests/documents/bad
@@ -23,8 +25,10 @@ TEST_LOG := target/test.log
 # Where the official clients are installed; kept until their versions change.
 SDK := target/sdk
 PYTHON ?= python3
-# What `make gate` installs when it is missing and it may.
-PACKAGES := nginx curl
+# What `make test` installs when it is missing and it may; the last two build the client of etcd.
+PACKAGES := nginx curl etcd-server protobuf-compiler libprotobuf-dev
+# With everything that is off by default, as packages have it.
+FEATURES := --features etcd
 
 # Sums the lines that `cargo test` prints for each test binary.
 define TOTALS
@@ -40,7 +44,7 @@ cd fuzz && $(CARGO) fuzz run -s none $(1) corpus/$(1) $(SEEDS_$(1)) -- \
 
 endef
 
-.PHONY: help tools fuzz-tools format lint test-all program proxies sdk gate test crash ci soak bench mutants fuzz golden docs
+.PHONY: help tools fuzz-tools format lint test-all program packages sdk gate test crash cluster ci soak bench mutants fuzz golden docs
 
 help: ## Lists the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,14 +60,18 @@ fuzz-tools: tools
 format: tools
 	$(CARGO) fmt --check
 
-lint: tools
+lint: tools packages
+	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) clippy --no-default-features --lib -- -D warnings
 
-test-all: tools
+test-all: tools packages
 	@mkdir -p target
-	{ $(CARGO) test --lib --bins --test it --test prop && $(CARGO) test --doc && \
-	  CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_TEST) $(CARGO) test --test crash; } 2>&1 | tee $(TEST_LOG)
+	{ $(CARGO) test $(FEATURES) --lib --bins --test it --test prop && \
+	  $(CARGO) test $(FEATURES) --doc && \
+	  CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_TEST) $(CARGO) test $(FEATURES) --test crash && \
+	  $(CARGO) test $(FEATURES) --test cluster -- --nocapture --test-threads 1; } 2>&1 \
+	  | tee $(TEST_LOG)
 
 $(SDK)/installed: tests/sdk/requirements.txt
 	@command -v $(PYTHON) > /dev/null || { \
@@ -74,14 +82,15 @@ $(SDK)/installed: tests/sdk/requirements.txt
 	@touch $@
 
 # The program as the tests have built it: `cargo build` would build it anew, with other features.
-program: tools
-	$(CARGO) test --no-run --test it
+program: tools packages
+	$(CARGO) test $(FEATURES) --no-run --test it
 
-# Envoy comes with the clients; nginx and curl are packages of the system.
-proxies:
-	@for tool in nginx curl; do \
+# Envoy comes with the clients; the others are packages of the system.
+packages:
+	@for tool in nginx curl etcd protoc; do \
 	  PATH="$$PATH:/usr/sbin" command -v $$tool > /dev/null || missing="$${missing:-} $$tool"; \
 	done; \
+	[ -e /usr/include/google/protobuf/descriptor.proto ] || missing="$${missing:-} libprotobuf-dev"; \
 	if [ -z "$${missing:-}" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ]; then as=; \
 	elif sudo -n true 2> /dev/null; then as="sudo -n"; \
@@ -92,7 +101,7 @@ proxies:
 sdk: program $(SDK)/installed ## The official Python SDK and command line, against a server
 	$(SDK)/bin/python -B tests/sdk/story.py
 
-gate: program proxies $(SDK)/installed ## Real Envoy and real nginx, as in examples/, before an API
+gate: program packages $(SDK)/installed ## Real Envoy and real nginx, as in examples/, before an API
 	$(SDK)/bin/python -B tests/gate/story.py
 
 test: format lint test-all sdk gate ## Formatting, lints, and all tests
@@ -100,6 +109,10 @@ test: format lint test-all sdk gate ## Formatting, lints, and all tests
 
 crash: tools ## Kills a writing process again and again (CRASH_ROUNDS_CI rounds)
 	CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_CI) $(CARGO) test --test crash
+
+cluster: tools packages ## Random faults of a cluster for CLUSTER_SECONDS seconds, and its other tests
+	CAMGATE_CLUSTER_SECONDS=$(CLUSTER_SECONDS) $(CARGO) test --release $(FEATURES) --test cluster -- \
+	  --nocapture --test-threads 1
 
 docs: tools ## The documentation of the library, broken links refused
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib
@@ -110,11 +123,12 @@ ci: test docs ## What the build server runs: test, docs, release build, crash, f
 	$(MAKE) fuzz SECONDS=10
 	@$(TOTALS)
 
-soak: tools ## The long checks: 5,000,000 pairs, 2,000 administrations, 500 crash rounds, 300 s of each fuzz target
+soak: tools ## The long checks: 5,000,000 pairs, 2,000 administrations, 500 crash rounds, 600 s of faults, 300 s of each fuzz target
 	CAMGATE_PAIRS=$(PAIRS_SOAK) $(CARGO) test --release --no-default-features --test prop \
 	  decide_equals_reference -- --nocapture --test-threads 1
 	CAMGATE_ADMIN_CASES=$(ADMIN_CASES_SOAK) $(CARGO) test --release --test it admin_props
 	$(MAKE) crash CRASH_ROUNDS_CI=$(CRASH_ROUNDS_SOAK)
+	$(MAKE) cluster
 	$(MAKE) fuzz SECONDS=300
 
 bench: tools ## Speed and memory beside peers, a quarter of an hour; writes docs/performance.md (needs valgrind)

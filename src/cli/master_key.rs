@@ -8,10 +8,11 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::answer::{Answer, CliError};
+use super::stores;
 use crate::authn::vault::master_key::MasterKey;
 use crate::config::{Settings, StoreChoice, parse_store};
 use crate::node::{Rotated, master_key_id, rotate_master_key};
-use crate::store::{SledStore, Store};
+use crate::store::Store;
 
 /// The trial mode's key, beside its store.
 const DEV_KEY_FILE: &str = "master.key";
@@ -29,7 +30,7 @@ pub enum MasterKeyCommand {
     #[command(after_help = "Example:\n  camgate master-key rotate --store sled:camgate-data \
         --master-key-file master.key --new-master-key-file new.key")]
     Rotate {
-        /// The store: `sled:DIR`
+        /// The store: `sled:DIR` or `etcd:URL,URL`
         #[arg(long, value_name = "STORE")]
         store: String,
         /// The file with the key that the store has now
@@ -46,7 +47,7 @@ impl MasterKeyCommand {
     ///
     /// # Errors
     /// When a file or the store cannot be used, or the store has another key.
-    pub async fn run(self) -> Result<Answer, CliError> {
+    pub async fn run(self, settings: &Settings) -> Result<Answer, CliError> {
         match self {
             Self::New { file } => {
                 let key = MasterKey::generate().map_err(cannot)?;
@@ -60,24 +61,33 @@ impl MasterKeyCommand {
                 Ok(Answer::new(json!({ "master_key_id": key.id() }), text))
             }
             Self::Rotate { store, master_key_file, new_master_key_file } => {
-                rotate(&store, &master_key_file, &new_master_key_file).await
+                rotate(settings, &store, &master_key_file, &new_master_key_file).await
             }
         }
     }
 }
 
-async fn rotate(store: &str, old: &Path, new: &Path) -> Result<Answer, CliError> {
+async fn rotate(
+    settings: &Settings,
+    store: &str,
+    old: &Path,
+    new: &Path,
+) -> Result<Answer, CliError> {
     let choice = parse_store(store).map_err(|error| CliError::Usage(error.to_string()))?;
-    let StoreChoice::Sled(directory) = choice else {
-        return Err(CliError::Usage("`memory` keeps nothing: there is nothing to rotate".into()));
-    };
-    if !directory.is_dir() {
-        let directory = directory.display();
-        return Err(CliError::Usage(format!("there is no store in `{directory}`")));
+    match &choice {
+        StoreChoice::Memory => {
+            let text = "`memory` keeps nothing: there is nothing to rotate";
+            return Err(CliError::Usage(text.into()));
+        }
+        StoreChoice::Sled(directory) if !directory.is_dir() => {
+            let directory = directory.display();
+            return Err(CliError::Usage(format!("there is no store in `{directory}`")));
+        }
+        StoreChoice::Sled(_) | StoreChoice::Etcd(_) => {}
     }
     let (old, new) = (read(old)?, read(new)?);
-    let store = SledStore::open(&directory).await.map_err(cannot)?;
-    let done = rotate_master_key(&store, &old, &new).await.map_err(cannot)?;
+    let store = stores::open(&choice, &settings.etcd).await?;
+    let done = rotate_master_key(&*store, &old, &new).await.map_err(cannot)?;
     let id = new.id();
     let text = match done {
         Rotated::Done => format!("the store's secrets are sealed under the master key `{id}` now"),
@@ -108,9 +118,17 @@ pub(super) async fn of_server(
 }
 
 async fn of_trial(choice: &StoreChoice, store: &dyn Store) -> Result<MasterKey, CliError> {
-    let StoreChoice::Sled(directory) = choice else {
+    let directory = match choice {
+        StoreChoice::Sled(directory) => directory,
         // What is gone when the server ends needs no key that stays.
-        return MasterKey::generate().map_err(cannot);
+        StoreChoice::Memory => return MasterKey::generate().map_err(cannot),
+        StoreChoice::Etcd(_) => {
+            return Err(CliError::Usage(
+                "`--dev` on etcd needs a master key that all nodes have: make one with `camgate \
+                 master-key new FILE`, and give `--master-key-file FILE`"
+                    .into(),
+            ));
+        }
     };
     let file = directory.join(DEV_KEY_FILE);
     if file.exists() {

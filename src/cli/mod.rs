@@ -28,6 +28,7 @@ pub mod role;
 pub mod root;
 pub mod serve;
 mod simulate;
+mod stores;
 pub mod user;
 pub mod view;
 pub mod watch;

@@ -197,7 +197,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         }
         Command::Check(question) => online(question.check(&settings))?,
         Command::Explain(question) => online(question.explain(&settings))?,
-        Command::MasterKey(command) => online(command.run())?,
+        Command::MasterKey(command) => online(command.run(&settings))?,
         Command::Policy(PolicyCommand::Lint(lint)) => lint.run(settings.account)?,
         Command::Policy(PolicyCommand::Fmt(fmt)) => fmt.run()?,
         Command::Policy(PolicyCommand::Schema) => policy_files::schema()?,

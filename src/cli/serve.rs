@@ -16,12 +16,12 @@ use super::answer::{CliError, ExitStatus};
 use super::client::Client;
 use super::files::load_catalog;
 use super::master_key;
+use super::stores;
 use crate::authn::secret::SecretKey;
-use crate::config::{Flag, LogFormat, Secrets, Settings, StoreChoice};
+use crate::config::{Flag, LogFormat, Secrets, Settings};
 use crate::directory::SecretId;
 use crate::node::{NewKey, Node, NodeError, NodeSettings, PolicyFiles, SystemClock};
 use crate::service::{GrpcServer, HttpServer, HttpSettings, proto};
-use crate::store::{MemoryStore, SledStore, Store};
 
 /// Longest time that requests under way are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ pub struct Serve {
     /// Where to listen for HTTP, the CAM API [default: 127.0.0.1:7400]; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     pub http: Option<String>,
-    /// Where records are kept: `sled:DIR` or `memory` [default: sled:camgate-data]
+    /// Where records are kept: `sled:DIR`, `etcd:URL,URL` or `memory` [default: sled:camgate-data]
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
     /// How much memory loaded accounts may take [default: 1GiB]; the least recently used make room
@@ -119,12 +119,7 @@ fn start_logging(settings: &Settings) -> Result<(), CliError> {
 async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, CliError> {
     let cannot = |error: &dyn std::fmt::Display| CliError::CannotTell(error.to_string());
     let catalog = Arc::new(load_catalog(&settings.catalogs)?);
-    let store: Arc<dyn Store> = match &settings.store {
-        StoreChoice::Memory => Arc::new(MemoryStore::new()),
-        StoreChoice::Sled(directory) => {
-            Arc::new(SledStore::open(directory).await.map_err(|error| cannot(&error))?)
-        }
-    };
+    let store = stores::open(&settings.store, &settings.etcd).await?;
     let node_settings = NodeSettings {
         quotas: settings.quotas.clone(),
         master_key: master_key::of_server(settings, &*store).await?,
@@ -261,7 +256,8 @@ async fn prepare_trial(
 /// The key that the trial account's root gets: the one of the environment, or a new one.
 fn trial_key(settings: &Settings, node: &Node) -> Result<NewKey, CliError> {
     let cannot = |error: NodeError| CliError::CannotTell(error.to_string());
-    let Secrets { dev_secret_id, dev_secret_key, master_key: _ } = &settings.secrets;
+    let Secrets { dev_secret_id, dev_secret_key, master_key: _, etcd_password: _ } =
+        &settings.secrets;
     match (dev_secret_id, dev_secret_key) {
         (None, None) => node.new_key(DEV_OWNER).map_err(cannot),
         (Some(id), Some(secret)) => {

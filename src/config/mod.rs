@@ -7,6 +7,7 @@
 
 mod authzen;
 mod console;
+mod etcd;
 mod gate;
 mod size;
 
@@ -28,6 +29,8 @@ use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
 use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings};
 use authzen::RawAuthzen;
 use console::RawConsole;
+pub use etcd::EtcdSettings;
+use etcd::RawEtcd;
 use gate::RawGate;
 
 /// Longest configuration file, in bytes: thousands of times the longest sensible one.
@@ -36,6 +39,7 @@ const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 const MASTER_KEY: &str = "CAMGATE_MASTER_KEY";
 const DEV_SECRET_ID: &str = "CAMGATE_DEV_SECRET_ID";
 const DEV_SECRET_KEY: &str = "CAMGATE_DEV_SECRET_KEY";
+const ETCD_PASSWORD: &str = "CAMGATE_ETCD_PASSWORD";
 /// The prefix of every environment variable of ours.
 const PREFIX: &str = "CAMGATE_";
 
@@ -46,6 +50,8 @@ pub enum StoreChoice {
     Memory,
     /// A directory with an embedded sled store.
     Sled(PathBuf),
+    /// An etcd cluster, by its members' URLs.
+    Etcd(Vec<String>),
 }
 
 impl fmt::Display for StoreChoice {
@@ -53,6 +59,7 @@ impl fmt::Display for StoreChoice {
         match self {
             Self::Memory => f.write_str("memory"),
             Self::Sled(directory) => write!(f, "sled:{}", directory.display()),
+            Self::Etcd(members) => write!(f, "etcd:{}", members.join(",")),
         }
     }
 }
@@ -94,6 +101,8 @@ pub struct Secrets {
     pub dev_secret_id: Option<Hidden>,
     /// Its secret, `CAMGATE_DEV_SECRET_KEY`; only `--dev` reads it.
     pub dev_secret_key: Option<Hidden>,
+    /// The password of `etcd.user`, `CAMGATE_ETCD_PASSWORD`.
+    pub etcd_password: Option<Hidden>,
 }
 
 /// The settings, checked.
@@ -115,6 +124,8 @@ pub struct Settings {
     pub gate: GateSettings,
     /// Where records are kept.
     pub store: StoreChoice,
+    /// How an etcd cluster is reached: the keys of `[etcd]`.
+    pub etcd: EtcdSettings,
     /// Path patterns of the operator's own preset policies.
     pub policies: Vec<String>,
     /// Catalog files of the operator's own services.
@@ -159,6 +170,7 @@ struct Raw {
     console: RawConsole,
     gate: RawGate,
     store: String,
+    etcd: RawEtcd,
     memory_budget: String,
     policies: Vec<String>,
     catalog: Vec<PathBuf>,
@@ -231,6 +243,7 @@ impl Default for Raw {
             console: RawConsole::default(),
             gate: RawGate::default(),
             store: "sled:camgate-data".into(),
+            etcd: RawEtcd::default(),
             memory_budget: "1GiB".into(),
             policies: Vec::new(),
             catalog: Vec::new(),
@@ -281,6 +294,7 @@ impl Settings {
                 MASTER_KEY => Some(&mut secrets.master_key),
                 DEV_SECRET_ID => Some(&mut secrets.dev_secret_id),
                 DEV_SECRET_KEY => Some(&mut secrets.dev_secret_key),
+                ETCD_PASSWORD => Some(&mut secrets.etcd_password),
                 _ => None,
             };
             if let Some(secret) = secret {
@@ -316,6 +330,7 @@ impl Settings {
             console_session_ms: raw.console.session_ms()?,
             gate: raw.gate.settings()?,
             store: parse_store(&raw.store)?,
+            etcd: raw.etcd.settings(secrets.etcd_password.as_ref())?,
             policies: raw.policies,
             catalogs: raw.catalog,
             dev: raw.dev,
@@ -376,7 +391,7 @@ fn listen_address(key: &str, text: &str, port: u16) -> Result<SocketAddr, Invali
     )))
 }
 
-/// Reads `sled:DIR` or `memory`.
+/// Reads `sled:DIR`, `etcd:URL,URL` or `memory`.
 ///
 /// # Errors
 /// For anything else.
@@ -386,7 +401,10 @@ pub fn parse_store(text: &str) -> Result<StoreChoice, InvalidSettings> {
         Some(("sled", directory)) if !directory.is_empty() => {
             Ok(StoreChoice::Sled(PathBuf::from(directory)))
         }
-        _ => Err(InvalidSettings(format!("`store` is `{text}`, expected `sled:DIR` or `memory`"))),
+        Some(("etcd", members)) => Ok(StoreChoice::Etcd(etcd::members(members)?)),
+        _ => Err(InvalidSettings(format!(
+            "`store` is `{text}`, expected `sled:DIR`, `etcd:URL,URL` or `memory`"
+        ))),
     }
 }
 
@@ -548,8 +566,8 @@ mod tests {
             ("grpc = \"here\"", "expected an address and a port"),
             ("http = \"0.0.0.0:7400\"", "`http` is `0.0.0.0:7400`, which other machines"),
             ("[api]\nrequests_per_second = -1", "requests_per_second"),
-            ("store = \"sled:\"", "expected `sled:DIR` or `memory`"),
-            ("store = \"etcd:x\"", "expected `sled:DIR` or `memory`"),
+            ("store = \"sled:\"", "expected `sled:DIR`, `etcd:URL,URL` or `memory`"),
+            ("store = \"etcd:x\"", "has the etcd member `x`"),
             ("dev = 3", "dev"),
             ("grpc = ", "cannot use the settings"),
         ] {

@@ -24,6 +24,7 @@ pub(super) async fn run(node: Arc<Node>, mut watch: Watch) {
     loop {
         let next = tokio::select! {
             next = watch.next() => next,
+            () = node.follow_again.notified() => Some(Err(behind())),
             _ = ended.wait_for(|has_ended| *has_ended) => return,
         };
         match next {
@@ -41,6 +42,10 @@ pub(super) async fn run(node: Arc<Node>, mut watch: Watch) {
     }
 }
 
+fn behind() -> StoreError {
+    StoreError::Unavailable { detail: "the change stream stays behind the store".to_owned() }
+}
+
 fn closed() -> StoreError {
     StoreError::Unavailable { detail: "the change stream ended".to_owned() }
 }
@@ -50,7 +55,7 @@ fn closed() -> StoreError {
 async fn reopen(node: &Arc<Node>, mut fault: StoreError) -> Option<Watch> {
     let mut ended = node.ended.subscribe();
     loop {
-        node.health.set_follow_problem(Some(fault.to_string()));
+        say(node, Some(fault.to_string()));
         let attempt = match fault {
             StoreError::Compacted { .. } | StoreError::Ahead { .. } => start_over(node).await,
             StoreError::Conflict { .. }
@@ -65,7 +70,7 @@ async fn reopen(node: &Arc<Node>, mut fault: StoreError) -> Option<Watch> {
         };
         match attempt {
             Ok(watch) => {
-                node.health.set_follow_problem(None);
+                say(node, None);
                 return Some(watch);
             }
             Err(next) => {
@@ -78,6 +83,15 @@ async fn reopen(node: &Arc<Node>, mut fault: StoreError) -> Option<Watch> {
             () = tokio::time::sleep(pause) => {}
             _ = ended.wait_for(|has_ended| *has_ended) => return None,
         }
+    }
+}
+
+/// Says what is wrong with the change stream. On a store of its own a node without one is not
+/// ready; on a shared one its answers say their age, and end when that is too great.
+fn say(node: &Node, problem: Option<String>) {
+    match node.store.is_exclusive() {
+        true => node.health.set_follow_problem(problem),
+        false => node.health.set_follow_report(problem),
     }
 }
 

@@ -48,3 +48,8 @@ pub(super) fn new_store_id() -> String {
     let bytes = Uuid::now_v7().into_bytes();
     hex(bytes.get(8..).unwrap_or_default())
 }
+
+/// As many: the id of a running node.
+pub(super) fn new_node_id() -> String {
+    new_store_id()
+}

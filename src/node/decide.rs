@@ -39,6 +39,8 @@ pub struct Decided<'d, 's> {
     pub revision: Revision,
     /// When it was made.
     pub now: Timestamp,
+    /// How old it may be, in milliseconds; 0: up to date.
+    pub stale_ms: u64,
 }
 
 impl Node {
@@ -77,15 +79,17 @@ impl Node {
                 let query = query(principal, registered_owner, &place.session);
                 let mut decision = DecisionRef::of_nobody();
                 decide_into(snapshot, query.check(self.catalog())?, &mut decision);
-                let (owner_uin, revision) = (place.owner_uin, place.revision);
-                Ok(read(Decided { decision: &decision, owner_uin, revision, now }))
+                let (owner_uin, revision, stale_ms) =
+                    (place.owner_uin, place.revision, place.stale_ms);
+                Ok(read(Decided { decision: &decision, owner_uin, revision, now, stale_ms }))
             }
             Err(nobody) => {
                 // What would be refused is refused also when nobody knows the principal.
                 query(0.into(), None, &[]).check(self.catalog())?;
-                let (owner_uin, revision) = (nobody.owner_uin, nobody.revision);
+                let (owner_uin, revision, stale_ms) =
+                    (nobody.owner_uin, nobody.revision, nobody.stale_ms);
                 let decision = DecisionRef::of_nobody();
-                Ok(read(Decided { decision: &decision, owner_uin, revision, now }))
+                Ok(read(Decided { decision: &decision, owner_uin, revision, now, stale_ms }))
             }
         }
     }

@@ -107,6 +107,32 @@ pub enum NodeError {
         /// How long it waited.
         waited_ms: u64,
     },
+    /// The node does not know whether it is up to date, for too long.
+    #[error(
+        "this node was last known to be up to date {age_ms} ms ago, more than the {limit_ms} ms \
+         that are allowed: it cannot reach the store; ask another node, or try again"
+    )]
+    Stale {
+        /// How long ago that was.
+        age_ms: u64,
+        /// The most that is allowed.
+        limit_ms: u64,
+    },
+    /// A node that runs could not read what would be written.
+    #[error(
+        "node `{id}` (version {version}) reads records up to format {reads}, and this program \
+         writes format {writes}: stop that node or upgrade it, then write"
+    )]
+    OlderNodes {
+        /// The node.
+        id: String,
+        /// Its program's version.
+        version: String,
+        /// The newest format that it reads.
+        reads: u32,
+        /// The format that would be written.
+        writes: u32,
+    },
     /// The change is durable, but this node does not show it yet.
     #[error(
         "the change is stored at revision {revision} but is not visible here after {waited_ms} ms: \

@@ -54,6 +54,27 @@ impl Health {
         self.set(|inner| &mut inner.problems, "changes are not followed", problem);
     }
 
+    /// The change stream of a shared store is broken, or not: reported, because answers say their
+    /// age and end when it is too great.
+    pub(super) fn set_follow_report(&self, problem: Option<String>) {
+        self.set(|inner| &mut inner.reports, "changes are not followed", problem);
+    }
+
+    /// A shared store does not answer or is ahead, or not.
+    pub(super) fn set_store_report(&self, problem: Option<String>) {
+        self.set(|inner| &mut inner.reports, "store", problem);
+    }
+
+    /// The registry of nodes cannot be used, or can.
+    pub(super) fn set_registry_report(&self, problem: Option<String>) {
+        self.set(|inner| &mut inner.reports, "registry of nodes", problem);
+    }
+
+    /// Answers would be too old, or not.
+    pub(super) fn set_stale_problem(&self, problem: Option<String>) {
+        self.set(|inner| &mut inner.problems, "answers are too old", problem);
+    }
+
     /// The operator's files and the recorded presets disagree, or not.
     pub(super) fn set_preset_problem(&self, problem: Option<String>) {
         self.set(|inner| &mut inner.problems, "operator presets", problem);

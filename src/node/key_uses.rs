@@ -96,7 +96,8 @@ pub(super) async fn run(node: Arc<Node>) {
 impl Node {
     /// Writes what is noted. To be called before the end, too.
     pub async fn write_key_uses(&self) {
-        for uses in self.key_uses.take().chunks(COMMIT_KEYS_MAX) {
+        let keys_max = COMMIT_KEYS_MAX.min(self.store.commit_limits().mutations_max);
+        for uses in self.key_uses.take().chunks(keys_max.max(1)) {
             match self.commit_key_uses(uses).await {
                 Ok(()) => self.key_uses.note_written(uses),
                 Err(problem) => {
@@ -117,6 +118,7 @@ impl Node {
             }
         }
         if !commit.mutations.is_empty() {
+            self.check_writable()?;
             self.store.commit(commit).await?;
         }
         Ok(())

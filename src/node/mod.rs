@@ -15,14 +15,17 @@ mod console;
 mod decide;
 mod error;
 mod footprint;
+mod freshness;
 mod gate;
 mod health;
+mod heartbeat;
 mod index;
 mod kept;
 mod key_uses;
 mod keys;
 mod load;
 mod passwords;
+mod peers;
 mod presets;
 mod preview;
 mod query;
@@ -43,7 +46,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::{Mutex, watch as watch_channel};
+use tokio::sync::{Mutex, Notify, watch as watch_channel};
 
 pub use bounded::BoundedCache;
 pub use callers::{Caller, CallerError};
@@ -84,15 +87,19 @@ use crate::catalog::Catalog;
 use crate::store::{Revision, Store};
 use cells::Cells;
 use console::SignIns;
+use freshness::Freshness;
 use health::Health;
 use index::GlobalIndex;
 use kept::KeptPresets;
 use key_uses::KeyUses;
+use peers::Peers;
 use sessions::Sessions;
 
 /// One running node over one store.
 #[derive(Debug)]
 pub struct Node {
+    /// This process's own name among the nodes of the store.
+    id: String,
     store: Arc<dyn Store>,
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
@@ -119,6 +126,11 @@ pub struct Node {
     /// Everything up to this revision is in what is loaded.
     applied: watch_channel::Sender<Revision>,
     health: Health,
+    freshness: Freshness,
+    /// The nodes that share the store.
+    peers: ArcSwap<Peers>,
+    /// Told when the change stream is to be opened anew.
+    follow_again: Notify,
     stopping: watch_channel::Sender<bool>,
     ended: watch_channel::Sender<bool>,
     /// Held while a uin is allotted, so that writes of this node do not race for one.
@@ -147,7 +159,8 @@ impl Node {
         files: Option<PolicyFiles>,
         mut settings: NodeSettings,
     ) -> Result<Arc<Self>, NodeError> {
-        let tokens = Tokens::new(&load::store_id(&*store).await?);
+        let id = clock::new_node_id();
+        let tokens = Tokens::new(&load::store_id(&*store).await?, &id);
         let vault = vault::open(&*store, settings.master_key.take().as_ref()).await?;
         // The watch first: what changes while the presets are read is then applied again.
         let head = store.head().await?;
@@ -166,12 +179,16 @@ impl Node {
             presets_problem: ArcSwapOption::empty(),
             applied: watch_channel::Sender::new(head),
             health: Health::new(),
+            freshness: Freshness::new(store.is_exclusive(), &settings),
+            peers: ArcSwap::default(),
+            follow_again: Notify::new(),
             stopping: watch_channel::Sender::new(false),
             ended: watch_channel::Sender::new(false),
             allot_turn: Mutex::new(()),
             presets_turn: Mutex::new(None),
             kept_presets: KeptPresets::default(),
             shipped_digest: OnceLock::new(),
+            id,
             last_token: ArcSwapOption::empty(),
             store,
             catalog,
@@ -181,6 +198,7 @@ impl Node {
             vault,
         });
         tokio::spawn(applier::run(Arc::clone(&node), watch));
+        tokio::spawn(heartbeat::run(Arc::clone(&node)));
         tokio::spawn(key_uses::run(Arc::clone(&node)));
         if let Some(files) = files {
             node.check_policy_files(&files).await;

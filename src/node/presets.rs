@@ -162,6 +162,7 @@ impl Node {
         if has_digest && update.records.is_empty() {
             return Ok(true);
         }
+        self.check_writable()?;
         let key = records::presets_digest_key();
         let mut commit = match &recorded.digest_entry {
             Some(entry) => Commit::new().require_at(key.clone(), entry.revision),

@@ -60,6 +60,8 @@ pub struct Answer {
     pub owner_uin: u64,
     /// The revision it was made at.
     pub revision: Revision,
+    /// How old the answer may be, in milliseconds; 0: up to date.
+    pub stale_ms: u64,
     /// Unique.
     pub decision_id: String,
 }
@@ -77,6 +79,7 @@ pub struct Explained {
 #[derive(Debug)]
 pub struct BatchQuery {
     applied: Revision,
+    stale_ms: u64,
     /// By owner; nearly always one.
     views: SmallVec<[(u64, Option<Arc<AccountView>>); 1]>,
 }
@@ -99,6 +102,7 @@ pub(super) struct Place {
     pub(super) session: Vec<Arc<CompiledPolicy>>,
     pub(super) view: Arc<AccountView>,
     pub(super) revision: Revision,
+    pub(super) stale_ms: u64,
 }
 
 /// What comes to a request beside the question.
@@ -114,10 +118,12 @@ impl Node {
     /// Begins a group of questions that are answered at one revision of each account.
     ///
     /// # Errors
-    /// [`NodeError::NotYet`] when this node is not at `at_least` in time.
+    /// [`NodeError::NotYet`] when this node is not at `at_least` in time; [`NodeError::Stale`] when
+    /// it has lost its store for too long.
     pub async fn begin(&self, at_least: Option<Revision>) -> Result<BatchQuery, NodeError> {
         self.wait_at_least(at_least).await?;
-        Ok(BatchQuery { applied: self.applied_revision(), views: SmallVec::new() })
+        let stale_ms = self.freshness.mark_ms()?;
+        Ok(BatchQuery { applied: self.applied_revision(), stale_ms, views: SmallVec::new() })
     }
 
     /// Decides one question.
@@ -193,13 +199,14 @@ impl Node {
                 (session.principal(), owner_uin, session.policies.clone())
             }
         };
-        let Some(owner_uin) = owner_uin else { return Ok(Err(nobody(0, batch.applied))) };
+        let Some(owner_uin) = owner_uin else { return Ok(Err(nobody(0, batch))) };
         Ok(match self.batch_view(batch, owner_uin).await? {
             Some(view) => {
                 let revision = view.as_of.max(batch.applied);
-                Ok(Place { owner_uin, principal, session, view, revision })
+                let stale_ms = batch.stale_ms;
+                Ok(Place { owner_uin, principal, session, view, revision, stale_ms })
             }
-            None => Err(nobody(owner_uin, batch.applied)),
+            None => Err(nobody(owner_uin, batch)),
         })
     }
 
@@ -302,6 +309,7 @@ impl Place {
             decision,
             owner_uin: self.owner_uin,
             revision: self.revision,
+            stale_ms: self.stale_ms,
             decision_id: new_decision_id(),
         }
     }
@@ -326,7 +334,7 @@ fn owner_of(uin: u64, entry: Option<&UinEntry>) -> Result<Option<u64>, NodeError
 }
 
 /// The answer to a principal in no account (rule D-12).
-fn nobody(owner_uin: u64, revision: Revision) -> Answer {
+fn nobody(owner_uin: u64, batch: &BatchQuery) -> Answer {
     let decision = Decision {
         outcome: Reason::UnknownPrincipal.outcome(),
         reason: Reason::UnknownPrincipal,
@@ -335,5 +343,6 @@ fn nobody(owner_uin: u64, revision: Revision) -> Answer {
         filter: None,
         notes: Vec::new(),
     };
-    Answer { decision, owner_uin, revision, decision_id: new_decision_id() }
+    let (revision, stale_ms) = (batch.applied, batch.stale_ms);
+    Answer { decision, owner_uin, revision, stale_ms, decision_id: new_decision_id() }
 }

@@ -24,6 +24,14 @@ pub struct NodeSettings {
     pub commit_attempts_max: u32,
     /// Newest idempotent requests remembered in each account.
     pub request_ids_per_account_max: usize,
+    /// How often a node that shares its store asks whether it is up to date.
+    pub heartbeat_ms: u64,
+    /// How long it may stay behind before it opens the change stream anew.
+    pub behind_max_ms: u64,
+    /// Answers that may be older than this are marked with their age.
+    pub stale_after_ms: u64,
+    /// Answers that may be older than this are not given.
+    pub staleness_max_ms: u64,
     /// Pause before the change stream is opened again after it failed.
     pub watch_retry_ms: u64,
     /// Time without a change after which a watcher gets a bookmark.
@@ -57,6 +65,10 @@ impl Default for NodeSettings {
             global_entries_max: 200_000,
             commit_attempts_max: 64,
             request_ids_per_account_max: 1_000,
+            heartbeat_ms: 500,
+            behind_max_ms: 2_000,
+            stale_after_ms: 3_000,
+            staleness_max_ms: 60_000,
             watch_retry_ms: 200,
             bookmark_interval_ms: 1_000,
             policies_poll_ms: 1_000,

@@ -144,6 +144,7 @@ impl Node {
         {
             return Ok(Tried::Done(written));
         }
+        self.check_writable()?;
         let applied = self.applied_revision();
         let view = self.view(owner_uin).await?;
         let last_change = view.as_ref().map(|view| view.last_change);

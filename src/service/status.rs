@@ -126,6 +126,10 @@ impl From<NodeError> for ApiError {
                 invalid("InvalidParameter.PolicyDocumentError").findings(&findings)
             }
             NodeError::NotYet { .. } => Self::new(Code::Unavailable, "NOT_YET", message),
+            NodeError::Stale { .. } => Self::new(Code::Unavailable, "STALE", message),
+            NodeError::OlderNodes { .. } => {
+                Self::new(Code::FailedPrecondition, "OLDER_NODES", message)
+            }
             NodeError::Stopping => Self::new(Code::Unavailable, "STOPPING", message),
             NodeError::NotVisible { .. } => {
                 Self::new(Code::DeadlineExceeded, "NOT_VISIBLE", message)

@@ -41,6 +41,15 @@ pub struct Entry {
     pub revision: Revision,
 }
 
+/// A node that runs on a store, as it says of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeEntry {
+    /// Unique among the nodes of the store.
+    pub id: String,
+    /// What the node says; opaque here.
+    pub value: Vec<u8>,
+}
+
 /// What a store operation returns: a boxed future, so that `Arc<dyn Store>` works.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -99,4 +108,22 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError::Ahead`] when `after` is greater than the head: that caller's state does not
     /// come from this store, and it must read again.
     fn watch(&self, after: Revision) -> StoreFuture<'_, Watch>;
+
+    /// Says that a node runs, to be said again every second: some seconds after the last time the
+    /// node is forgotten. A store of one node has nobody to tell.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the engine cannot answer.
+    fn announce<'a>(&'a self, node: &'a NodeEntry) -> StoreFuture<'a, ()> {
+        let _nobody_to_tell = node;
+        Box::pin(async { Ok(()) })
+    }
+
+    /// The nodes that run on this store, by id; none where there can be one only.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the engine cannot answer.
+    fn nodes(&self) -> StoreFuture<'_, Vec<NodeEntry>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }

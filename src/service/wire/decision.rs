@@ -11,8 +11,9 @@ use crate::service::proto;
 
 /// A node's answer: the decision, with its revision and its id.
 pub(in crate::service) fn decision(node: &Node, answer: Answer) -> proto::Decision {
-    let Answer { decision, owner_uin, revision, decision_id } = answer;
+    let Answer { decision, owner_uin, revision, stale_ms, decision_id } = answer;
     proto::Decision {
+        stale_ms,
         revision: node.token(revision),
         decision_id,
         ..unnumbered_decision(decision, owner_uin)
@@ -21,7 +22,7 @@ pub(in crate::service) fn decision(node: &Node, answer: Answer) -> proto::Decisi
 
 /// A decision where it was made.
 pub(in crate::service) fn decided(node: &Node, decided: &Decided<'_, '_>) -> proto::Decision {
-    let Decided { decision, owner_uin, revision, now } = decided;
+    let Decided { decision, owner_uin, revision, now, stale_ms } = decided;
     let reason = decision.reason();
     proto::Decision {
         outcome: outcome(decision.outcome()).into(),
@@ -35,6 +36,7 @@ pub(in crate::service) fn decided(node: &Node, decided: &Decided<'_, '_>) -> pro
         decision_id: decision_id_at(*now),
         owner_uin: *owner_uin,
         meaning: reason.meaning().to_owned(),
+        stale_ms: *stale_ms,
     }
 }
 
@@ -54,6 +56,7 @@ pub fn unnumbered_decision(decision: Decision, owner_uin: u64) -> proto::Decisio
         decision_id: String::new(),
         owner_uin,
         meaning: reason.meaning().to_owned(),
+        stale_ms: 0,
     }
 }
 

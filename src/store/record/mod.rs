@@ -24,7 +24,7 @@ pub use encode::{
 };
 
 /// The version of every record's format that this program writes.
-pub(super) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 2;
 /// The oldest version that it reads.
 pub(super) const FORMAT_MIN: u32 = 1;
 /// Bytes of the digest of a request.

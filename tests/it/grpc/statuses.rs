@@ -142,6 +142,11 @@ fn the_rest_of_the_table() {
     let table = [
         (NodeError::NotYet { wanted: 2, applied: 1, waited_ms: 3 }, Code::Unavailable),
         (NodeError::Stopping, Code::Unavailable),
+        (NodeError::Stale { age_ms: 2, limit_ms: 1 }, Code::Unavailable),
+        (
+            NodeError::OlderNodes { id: "a".into(), version: "0".into(), reads: 1, writes: 2 },
+            Code::FailedPrecondition,
+        ),
         (NodeError::NotVisible { revision: 1, waited_ms: 1 }, Code::DeadlineExceeded),
         (NodeError::Changed { owner_uin: 1 }, Code::Aborted),
         (NodeError::Contended { owner_uin: 1, attempts: 2 }, Code::Aborted),

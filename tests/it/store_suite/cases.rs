@@ -17,7 +17,7 @@ pub(super) async fn an_empty_store_is_at_revision_zero(engine: Engine) {
     assert_eq!(it.store.head().await.unwrap(), Revision::EMPTY);
     assert_eq!(it.store.read(b"a").await.unwrap(), (None, Revision::EMPTY));
     assert_eq!(it.store.read_prefix(b"").await.unwrap(), (vec![], Revision::EMPTY));
-    assert!(it.store.is_exclusive());
+    assert_eq!(it.store.is_exclusive(), engine.is_exclusive());
 }
 
 pub(super) async fn a_commit_is_read_back_at_its_revision(engine: Engine) {

@@ -14,6 +14,8 @@
 
 mod cases;
 mod concurrent;
+#[cfg(feature = "etcd")]
+mod etcd_cluster;
 mod limits;
 mod model;
 mod sled_dir;
@@ -31,6 +33,8 @@ use tempfile::TempDir;
 enum Engine {
     Memory,
     Sled,
+    #[cfg(feature = "etcd")]
+    Etcd,
 }
 
 /// A store and what must outlive it. Fields drop in order: the store before its directory.
@@ -40,6 +44,15 @@ struct Fixture {
 }
 
 impl Engine {
+    /// Whether no other process can write its stores.
+    fn is_exclusive(self) -> bool {
+        match self {
+            Self::Memory | Self::Sled => true,
+            #[cfg(feature = "etcd")]
+            Self::Etcd => false,
+        }
+    }
+
     /// An empty store.
     async fn make(self) -> Fixture {
         self.make_keeping(ChangeRetention::default()).await
@@ -57,17 +70,25 @@ impl Engine {
                 let store = SledStore::open_with(dir.path(), retention).await.unwrap();
                 Fixture { store: Arc::new(store), _dir: Some(dir) }
             }
+            // etcd keeps what its operator lets it keep.
+            #[cfg(feature = "etcd")]
+            Self::Etcd => Fixture { store: etcd_cluster::new_store().await, _dir: None },
         }
     }
 }
 
-/// Turns each case into one test per engine.
+/// Turns each case into one test per engine; those that are about how much of the past an engine
+/// keeps, per engine that keeps it by itself.
 macro_rules! conformance {
-    ($($module:ident :: $case:ident),+ $(,)?) => {
+    (all: $($module:ident :: $case:ident),+; keeping: $($own:ident :: $kept:ident),+ $(,)?) => {
         mod memory {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $case() {
                 super::$module::$case(super::Engine::Memory).await;
+            })+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $kept() {
+                super::$own::$kept(super::Engine::Memory).await;
             })+
         }
         mod sled {
@@ -75,11 +96,23 @@ macro_rules! conformance {
             async fn $case() {
                 super::$module::$case(super::Engine::Sled).await;
             })+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $kept() {
+                super::$own::$kept(super::Engine::Sled).await;
+            })+
+        }
+        #[cfg(feature = "etcd")]
+        mod etcd {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                super::$module::$case(super::Engine::Etcd).await;
+            })+
         }
     };
 }
 
 conformance![
+    all:
     cases::an_empty_store_is_at_revision_zero,
     cases::a_commit_is_read_back_at_its_revision,
     cases::revisions_strictly_increase_and_failures_take_none,
@@ -98,11 +131,12 @@ conformance![
     watching::a_watch_from_any_revision_yields_exactly_the_missing_commits,
     watching::a_watch_waits_for_commits_and_survives_a_dropped_wait,
     watching::a_watch_ahead_of_the_store_is_refused,
+    watching::a_watch_ends_with_its_store,
+    watching::replaying_a_watch_gives_the_store;
+    keeping:
     watching::compaction_is_answered_at_the_exact_revision,
     watching::compaction_by_bytes_keeps_the_newest,
     watching::a_lagging_watch_is_told_and_ends,
-    watching::a_watch_ends_with_its_store,
-    watching::replaying_a_watch_gives_the_store,
 ];
 
 /// The next change set; fails on an error or an end.

@@ -4,5 +4,7 @@
 pub(crate) mod account;
 #[cfg(feature = "server")]
 pub(crate) mod change_log;
+#[cfg(feature = "etcd")]
+pub(crate) mod etcd;
 pub(crate) mod repo;
 pub(crate) mod source;

@@ -23,7 +23,7 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("argon2", Some("src/authn/password.rs")),
     ("chacha20poly1305", Some("src/authn/vault/sealed.rs")),
     ("dashmap", Some("src/node/cells.rs")),
-    ("etcd_client", None),
+    ("etcd_client", Some("src/store/etcd/")),
     ("glob", Some("src/store/policy_files.rs")),
     ("hkdf", Some("src/authn/vault/keys.rs")),
     ("moka", Some("src/node/bounded.rs")),

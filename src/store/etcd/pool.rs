@@ -1,0 +1,231 @@
+//! The members of a cluster, and which of them is asked.
+//!
+//! A call goes to one member. When that member does not answer, the next is asked: a read always, a
+//! commit only while it is certain that it was never sent, because nobody can tell whether a commit
+//! that was sent took effect. Every call has a deadline. It knows nothing of keys.
+
+use std::error::Error as _;
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use etcd_client::{Client, ConnectOptions, Error};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+use tonic::{Code, ConnectError};
+
+use crate::store::error::StoreError;
+
+/// Longest wait for one member's answer to a read, while there are others to ask.
+const ATTEMPT: Duration = Duration::from_millis(1_000);
+
+/// Whether a call may be sent a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// It changes nothing.
+    Always,
+    /// It changes something: only when it was never sent.
+    Unsent,
+}
+
+/// The members, asked one at a time.
+pub(super) struct Pool {
+    members: Vec<Member>,
+    options: ConnectOptions,
+    deadline: Duration,
+    /// The place of the member that answered last.
+    preferred: AtomicUsize,
+}
+
+struct Member {
+    url: String,
+    client: Mutex<Option<Client>>,
+}
+
+impl fmt::Debug for Pool {
+    // The options hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.members.iter().map(|member| &member.url)).finish()
+    }
+}
+
+/// What a failed attempt tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// The member was never reached.
+    Unsent,
+    /// The member did not answer, or not for the cluster.
+    Unanswered,
+    /// The cluster answered: another member would say the same.
+    Answered,
+}
+
+fn failure(error: &Error) -> Failure {
+    let status = match error {
+        Error::GRpcStatus(status) => status,
+        Error::TransportError(_) | Error::IoError(_) => return Failure::Unsent,
+        Error::InvalidArgs(_)
+        | Error::InvalidUri(_)
+        | Error::Utf8Error(_)
+        | Error::InvalidMetadataValue(_)
+        | Error::EndpointError(_)
+        | Error::EndpointsNotManaged => return Failure::Answered,
+        Error::WatchError(_)
+        | Error::LeaseKeepAliveError(_)
+        | Error::ElectError(_)
+        | Error::Internal(_) => return Failure::Unanswered,
+    };
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.is::<ConnectError>() {
+            return Failure::Unsent;
+        }
+        cause = error.source();
+    }
+    match status.code() {
+        Code::Unavailable
+        | Code::DeadlineExceeded
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::Internal
+        | Code::Aborted
+        | Code::DataLoss => Failure::Unanswered,
+        Code::Ok
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Unauthenticated => Failure::Answered,
+    }
+}
+
+/// Whether etcd says that it no longer has a revision.
+pub(super) fn is_compacted(error: &Error) -> bool {
+    matches!(error, Error::GRpcStatus(status)
+        if status.code() == Code::OutOfRange && status.message().contains("compacted"))
+}
+
+/// Whether an answer was longer than this client takes.
+pub(super) fn is_too_long(error: &Error) -> bool {
+    matches!(error, Error::GRpcStatus(status)
+        if status.code() == Code::OutOfRange && status.message().contains("too large"))
+}
+
+/// An error as callers of the store see it.
+pub(super) fn unavailable(error: &Error) -> StoreError {
+    StoreError::Unavailable { detail: format!("etcd: {error}") }
+}
+
+impl Pool {
+    /// The members with these URLs; nothing is connected yet.
+    pub(super) fn new(urls: Vec<String>, options: ConnectOptions, deadline: Duration) -> Self {
+        let members = urls.into_iter().map(|url| Member { url, client: Mutex::new(None) });
+        Self { members: members.collect(), options, deadline, preferred: AtomicUsize::new(0) }
+    }
+
+    /// Calls one member after the other until one answers.
+    ///
+    /// # Errors
+    /// The cluster's own error; [`StoreError::Unavailable`] when nobody answered in time.
+    pub(super) async fn call<T, F>(
+        &self,
+        repeat: Repeat,
+        work: impl Fn(Client) -> F,
+    ) -> Result<Result<T, Error>, StoreError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let until = Instant::now() + self.deadline;
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut last = String::from("no member was asked");
+        // Twice around: a member that restarts is back soon.
+        for attempt in 0..self.members.len().saturating_mul(2) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let place = (first + attempt) % self.members.len().max(1);
+            let Some(member) = self.members.get(place) else { break };
+            let limit = match repeat {
+                Repeat::Always => left.min(ATTEMPT),
+                Repeat::Unsent => left,
+            };
+            let mut is_sent = false;
+            let result = timeout(limit, async {
+                let client = member.client(&self.options).await?;
+                is_sent = true;
+                work(client).await
+            });
+            let kind = match result.await {
+                Ok(Ok(answer)) => {
+                    self.preferred.store(place, Ordering::Relaxed);
+                    return Ok(Ok(answer));
+                }
+                Ok(Err(error)) => {
+                    last = format!("{}: {error}", member.url);
+                    let kind = failure(&error);
+                    if kind == Failure::Answered {
+                        return Ok(Err(error));
+                    }
+                    kind
+                }
+                Err(_) => {
+                    last = format!("{}: no answer within {} ms", member.url, limit.as_millis());
+                    if is_sent { Failure::Unanswered } else { Failure::Unsent }
+                }
+            };
+            self.leave(place).await;
+            if repeat == Repeat::Unsent && kind != Failure::Unsent {
+                break;
+            }
+        }
+        Err(StoreError::Unavailable { detail: format!("etcd: {last}") })
+    }
+
+    /// A client of a member that answers now, for a stream.
+    ///
+    /// # Errors
+    /// As [`Pool::call`].
+    pub(super) async fn stream<T, F>(
+        &self,
+        work: impl Fn(Client) -> F,
+    ) -> Result<Result<T, Error>, StoreError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.call(Repeat::Always, work).await
+    }
+
+    /// Asks the next member from now on.
+    pub(super) async fn leave_preferred(&self) {
+        self.leave(self.preferred.load(Ordering::Relaxed)).await;
+    }
+
+    /// Asks the next member from now on, and connects to this one anew.
+    async fn leave(&self, place: usize) {
+        let next = (place + 1) % self.members.len().max(1);
+        let _is_ours =
+            self.preferred.compare_exchange(place, next, Ordering::Relaxed, Ordering::Relaxed);
+        if let Some(member) = self.members.get(place) {
+            *member.client.lock().await = None;
+        }
+    }
+}
+
+impl Member {
+    /// The client of this member, connected on first use.
+    async fn client(&self, options: &ConnectOptions) -> Result<Client, Error> {
+        let mut client = self.client.lock().await;
+        if let Some(client) = &*client {
+            return Ok(client.clone());
+        }
+        let new = Client::connect([&self.url], Some(options.clone())).await?;
+        *client = Some(new.clone());
+        Ok(new)
+    }
+}

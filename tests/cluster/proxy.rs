@@ -1,0 +1,132 @@
+//! Proxies between the members of a cluster, which cut a member off: its traffic stands still, in
+//! both directions, with its connections open.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::etcd::free_ports;
+
+/// Before each member's port for the others.
+pub(crate) struct Proxies {
+    /// Where the members listen, and where they are told to reach each other.
+    pub(crate) peer_ports: Vec<u16>,
+    pub(crate) advertised: Vec<u16>,
+    cut: watch::Sender<BTreeSet<usize>>,
+    pids: Pids,
+}
+
+/// The members' process ids, which tell who has connected.
+type Pids = Arc<Mutex<Vec<Option<u32>>>>;
+
+/// The members at both ends of a connection.
+struct Ends {
+    to: usize,
+    /// The port that it comes from.
+    port: u16,
+    /// Found when it first matters: members connect before anybody knows their processes.
+    from: OnceLock<Option<usize>>,
+    pids: Pids,
+}
+
+impl Ends {
+    fn is_open(&self, cut: &BTreeSet<usize>) -> bool {
+        let from = || {
+            let pids = self.pids.lock().unwrap().clone();
+            pids.iter().position(|pid| pid.is_some_and(|pid| owns(pid, self.port)))
+        };
+        cut.is_empty()
+            || !(cut.contains(&self.to)
+                || self.from.get_or_init(from).is_some_and(|from| cut.contains(&from)))
+    }
+}
+
+impl Proxies {
+    pub(crate) async fn start(size: usize) -> Self {
+        let pids = Arc::new(Mutex::new(vec![None; size]));
+        let cut = watch::Sender::new(BTreeSet::new());
+        let peer_ports = free_ports(size);
+        let mut advertised = Vec::new();
+        for (to, port) in peer_ports.iter().copied().enumerate() {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            advertised.push(listener.local_addr().unwrap().port());
+            let (cut, pids) = (cut.subscribe(), Arc::clone(&pids));
+            tokio::spawn(async move {
+                while let Ok((stream, from)) = listener.accept().await {
+                    let (port_of, pids) = (from.port(), Arc::clone(&pids));
+                    let ends = Ends { to, port: port_of, from: OnceLock::new(), pids };
+                    tokio::spawn(forward(stream, port, cut.clone(), ends));
+                }
+            });
+        }
+        Self { peer_ports, advertised, cut, pids }
+    }
+
+    /// Says which process a member is now.
+    pub(crate) fn know(&self, member: usize, pid: Option<u32>) {
+        self.pids.lock().unwrap()[member] = pid;
+    }
+
+    /// Cuts a member off.
+    pub(crate) fn cut(&self, member: usize) {
+        self.cut.send_modify(|cut| _ = cut.insert(member));
+    }
+
+    /// Lets all traffic go on.
+    pub(crate) fn heal(&self) {
+        self.cut.send_modify(BTreeSet::clear);
+    }
+}
+
+async fn forward(
+    mut stream: TcpStream,
+    port: u16,
+    cut: watch::Receiver<BTreeSet<usize>>,
+    ends: Ends,
+) {
+    let Ok(mut target) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+    let (mut read, mut write) = stream.split();
+    let (mut target_read, mut target_write) = target.split();
+    let _ = tokio::join!(
+        pump(&mut read, &mut target_write, cut.clone(), &ends),
+        pump(&mut target_read, &mut write, cut, &ends),
+    );
+}
+
+/// Copies while neither end is cut off.
+async fn pump(
+    from: &mut (impl tokio::io::AsyncRead + Unpin),
+    to: &mut (impl tokio::io::AsyncWrite + Unpin),
+    mut cut: watch::Receiver<BTreeSet<usize>>,
+    ends: &Ends,
+) {
+    let mut bytes = vec![0; 16 * 1024];
+    while let Ok(length) = from.read(&mut bytes).await {
+        if length == 0 || cut.wait_for(|cut| ends.is_open(cut)).await.is_err() {
+            break;
+        }
+        if to.write_all(&bytes[..length]).await.is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown().await;
+}
+
+/// Whether a process has the connection that leaves from this port of 127.0.0.1.
+fn owns(pid: u32, port: u16) -> bool {
+    let local = format!("0100007F:{port:04X}");
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let inode = table.lines().find_map(|line| {
+        let parts: Vec<&str> = line.split_whitespace().collect();
+        (parts.get(1) == Some(&local.as_str())).then(|| parts.get(9).copied()).flatten()
+    });
+    let Some(inode) = inode else { return false };
+    let wanted = format!("socket:[{inode}]");
+    let Ok(files) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    files.flatten().any(|file| {
+        std::fs::read_link(file.path()).is_ok_and(|link| link.to_string_lossy() == wanted)
+    })
+}
