@@ -32,17 +32,9 @@ pub fn decide(snapshot: &AccountSnapshot, request: &Request, trace: &mut impl Tr
 }
 
 /// Decides without copying: the decision points into snapshot and request. One about a single
-/// resource, without conditions on tags or times, allocates nothing and takes no lock.
-#[inline]
-#[must_use]
-pub fn decide_ref<'a>(snapshot: &'a AccountSnapshot, request: Checked<'_, 'a>) -> DecisionRef<'a> {
-    let mut decision = DecisionRef::of_nobody();
-    decide_into(snapshot, request, &mut decision);
-    decision
-}
-
-/// As [`decide_ref`], into a decision of the caller's, which is not moved about then: that takes
-/// as long as reading the resource's name.
+/// resource, without conditions on tags or times, allocates nothing and takes no lock. The decision
+/// is the caller's, and whatever it was before: to return one, moving it about, takes as long as
+/// reading the resource's name.
 #[inline]
 pub fn decide_into<'a>(
     snapshot: &'a AccountSnapshot,

@@ -33,7 +33,7 @@ mod world;
 
 pub use candidates::{Candidates, Wanted, candidates};
 pub use compile::CompiledPolicy;
-pub use decide::{decide, decide_into, decide_ref};
+pub use decide::{decide, decide_into};
 pub use decision::{Decision, DecisionError, Determining, Filter, Layer, Note, Outcome, Reason};
 pub use decision_ref::{DecisionRef, DeterminingRef};
 pub use explain::{

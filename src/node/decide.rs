@@ -1,14 +1,17 @@
-//! Decisions without copies: the way of almost every question that comes over the wire.
+//! Decisions without copies: the one way of every question that is answered and not explained.
 //!
 //! The question points into the message that asked it, and the decision into the account's
 //! snapshot, until whoever asked has read it. What `query` says of a question and its answer holds
 //! here too: nothing is decided here.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::Node;
+use super::clock::decision_id_at;
 use super::error::NodeError;
-use super::query::{Asker, BatchQuery};
+use super::query::{Added, Answer, Asker, BatchQuery, CheckQuery};
 use crate::engine::{ActionQuery, DecisionRef, PrincipalQuery, Query, ResourceQuery, decide_into};
 use crate::lang::condition::Context;
 use crate::store::Revision;
@@ -18,7 +21,7 @@ use crate::store::Revision;
 pub struct Question<'a> {
     /// Who asks.
     pub asker: &'a Asker,
-    /// What they want to do, looked up in the node's catalog.
+    /// What they want to do; looked up in the node's catalog already, if it may be.
     pub action: ActionQuery<'a>,
     /// On what.
     pub resource: ResourceQuery<'a>,
@@ -43,7 +46,71 @@ pub struct Decided<'d, 's> {
     pub stale_ms: u64,
 }
 
+impl<'a> Question<'a> {
+    /// What the engine is asked, as nobody asks it.
+    fn query(self, now: Timestamp) -> Query<'a> {
+        let Question { asker: _, action, resource, context, accepts_filter } = self;
+        Query {
+            principal: 0.into(),
+            action,
+            resource,
+            context,
+            now,
+            session: &[],
+            registered_owner: None,
+            granted_by_owner: false,
+            accepts_filter,
+        }
+    }
+}
+
+impl CheckQuery {
+    /// The question, borrowed.
+    pub(super) fn question(&self) -> Question<'_> {
+        let Self { asker, action, resource, context, accepts_filter } = self;
+        let (action, resource) = (action.by_ref().into(), resource.by_ref());
+        Question { asker, action, resource, context, accepts_filter: *accepts_filter }
+    }
+}
+
+impl Decided<'_, '_> {
+    /// The answer as a value of its own.
+    #[must_use]
+    pub fn to_answer(&self) -> Answer {
+        let Self { decision, owner_uin, revision, now, stale_ms } = self;
+        Answer {
+            decision: decision.to_decision(),
+            owner_uin: *owner_uin,
+            revision: *revision,
+            stale_ms: *stale_ms,
+            decision_id: decision_id_at(*now),
+        }
+    }
+}
+
 impl Node {
+    /// Decides one question.
+    ///
+    /// # Errors
+    /// When the question is refused, or the account cannot be read. A deny is no error.
+    pub async fn check(
+        &self,
+        batch: &mut BatchQuery,
+        query: CheckQuery,
+    ) -> Result<Answer, NodeError> {
+        self.check_with(batch, query, Added::default()).await
+    }
+
+    /// As [`Node::check`], with more than the question says.
+    pub(super) async fn check_with(
+        &self,
+        batch: &mut BatchQuery,
+        query: CheckQuery,
+        added: Added,
+    ) -> Result<Answer, NodeError> {
+        self.decide_with(batch, query.question(), added, |it| it.to_answer()).await
+    }
+
     /// Decides one question and has the decision read.
     ///
     /// # Errors
@@ -54,43 +121,58 @@ impl Node {
         question: Question<'_>,
         read: impl FnOnce(Decided<'_, '_>) -> T,
     ) -> Result<T, NodeError> {
-        let Question { asker, action, resource, context, accepts_filter } = question;
-        let now = self.clock.now();
-        let query = |principal, registered_owner, session| Query {
-            principal,
-            action,
-            resource,
-            context,
-            now,
-            session,
-            registered_owner,
-            granted_by_owner: false,
-            accepts_filter,
-        };
-        match self.place(batch, asker).await? {
-            Ok(place) => {
-                let sdkappid = match resource {
-                    ResourceQuery::Name(name) => name.sdkappid(),
-                    ResourceQuery::Star | ResourceQuery::Nothing => None,
-                };
-                let registered_owner = self.registered_owner(&place.view, sdkappid).await?;
-                let snapshot = &*place.view.snapshot;
-                let principal = PrincipalQuery::find(place.principal, snapshot);
-                let query = query(principal, registered_owner, &place.session);
-                let mut decision = DecisionRef::of_nobody();
-                decide_into(snapshot, query.check(self.catalog())?, &mut decision);
-                let (owner_uin, revision, stale_ms) =
-                    (place.owner_uin, place.revision, place.stale_ms);
-                Ok(read(Decided { decision: &decision, owner_uin, revision, now, stale_ms }))
-            }
+        self.decide_with(batch, question, Added::default(), read).await
+    }
+
+    async fn decide_with<T>(
+        &self,
+        batch: &mut BatchQuery,
+        question: Question<'_>,
+        added: Added,
+        read: impl FnOnce(Decided<'_, '_>) -> T,
+    ) -> Result<T, NodeError> {
+        let place = match self.place(batch, question.asker).await? {
+            Ok(place) => place,
             Err(nobody) => {
-                // What would be refused is refused also when nobody knows the principal.
-                query(0.into(), None, &[]).check(self.catalog())?;
-                let (owner_uin, revision, stale_ms) =
-                    (nobody.owner_uin, nobody.revision, nobody.stale_ms);
-                let decision = DecisionRef::of_nobody();
-                Ok(read(Decided { decision: &decision, owner_uin, revision, now, stale_ms }))
+                self.refuse_bad(question)?;
+                let (decision, now) = (DecisionRef::of_nobody(), self.clock.now());
+                let (owner_uin, revision) = (nobody.owner_uin, nobody.revision);
+                let stale_ms = nobody.stale_ms;
+                return Ok(read(Decided {
+                    decision: &decision,
+                    owner_uin,
+                    revision,
+                    now,
+                    stale_ms,
+                }));
             }
-        }
+        };
+        let sdkappid = match question.resource {
+            ResourceQuery::Name(name) => name.sdkappid(),
+            ResourceQuery::Star | ResourceQuery::Nothing => None,
+        };
+        let registered_owner = self.registered_owner(&place.view, sdkappid).await?;
+        let (snapshot, now) = (&*place.view.snapshot, self.clock.now());
+        let session = match added.session.as_slice() {
+            [] => Cow::Borrowed(&place.session),
+            more => Cow::Owned([&place.session, more].concat()),
+        };
+        let query = Query {
+            principal: PrincipalQuery::find(place.principal, snapshot),
+            session: &session,
+            registered_owner,
+            granted_by_owner: added.granted_by_owner,
+            ..question.query(now)
+        };
+        let mut decision = DecisionRef::of_nobody();
+        decide_into(snapshot, query.check(&self.catalog)?, &mut decision);
+        let (owner_uin, revision, stale_ms) = (place.owner_uin, place.revision, place.stale_ms);
+        Ok(read(Decided { decision: &decision, owner_uin, revision, now, stale_ms }))
+    }
+
+    /// A question that would be refused is refused also when nobody knows the principal.
+    pub(super) fn refuse_bad(&self, question: Question<'_>) -> Result<(), NodeError> {
+        question.query(self.clock.now()).check(&self.catalog)?;
+        Ok(())
     }
 }

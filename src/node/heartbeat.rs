@@ -8,11 +8,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use super::Node;
 use super::error::NodeError;
 use super::peers::{Peers, own_entry};
+use crate::store::StoreError;
 
 /// Runs until the node ends; a store with one node has no heart.
 pub(super) async fn run(node: Arc<Node>) {
@@ -20,19 +22,20 @@ pub(super) async fn run(node: Arc<Node>) {
         return;
     }
     let mut ended = node.ended.subscribe();
-    let pause = Duration::from_millis(node.settings.heartbeat_ms);
+    let pause = Duration::from_millis(node.settings.heartbeat_ms.max(1));
+    let mut beats = tokio::time::interval(pause);
+    // After a beat that took long, the usual pause.
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut behind_since: Option<Instant> = None;
     loop {
         let beat = async {
+            beats.tick().await;
             keep_up(&node, &mut behind_since).await;
-            meet(&node).await;
+            let fault = meet(&node).await.err();
+            node.health.set_registry_report(fault.map(|fault| fault.to_string()));
         };
         tokio::select! {
             () = beat => {}
-            _ = ended.wait_for(|has_ended| *has_ended) => return,
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
             _ = ended.wait_for(|has_ended| *has_ended) => return,
         }
     }
@@ -64,26 +67,20 @@ async fn keep_up(node: &Node, behind_since: &mut Option<Instant>) {
     node.health.set_stale_problem(stale);
 }
 
-/// Says that this node runs, and reads who else does.
-async fn meet(node: &Node) {
-    let entry = own_entry(&node.id);
-    if let Err(fault) = node.store.announce(&entry).await {
-        node.health.set_registry_report(Some(fault.to_string()));
-        return;
+/// Says that this node runs, and reads who else does; before the first write, and with every beat.
+///
+/// # Errors
+/// When the store does not answer: what was known of the others stays.
+pub(super) async fn meet(node: &Node) -> Result<(), StoreError> {
+    node.store.announce(&own_entry(&node.id)).await?;
+    let peers = Peers::read(&node.store.nodes().await?);
+    if let Err(problem) = peers.check_writable()
+        && node.peers.load().check_writable().is_ok()
+    {
+        info!(%problem, "writes are refused");
     }
-    match node.store.nodes().await {
-        Ok(entries) => {
-            let peers = Peers::read(&entries);
-            if let Err(problem) = peers.check_writable()
-                && node.peers.load().check_writable().is_ok()
-            {
-                info!(%problem, "writes are refused");
-            }
-            node.peers.store(Arc::new(peers));
-            node.health.set_registry_report(None);
-        }
-        Err(fault) => node.health.set_registry_report(Some(fault.to_string())),
-    }
+    node.peers.store(Arc::new(peers));
+    Ok(())
 }
 
 impl Node {

@@ -197,6 +197,7 @@ impl Node {
             tokens,
             vault,
         });
+        heartbeat::meet(&node).await?;
         tokio::spawn(applier::run(Arc::clone(&node), watch));
         tokio::spawn(heartbeat::run(Arc::clone(&node)));
         tokio::spawn(key_uses::run(Arc::clone(&node)));

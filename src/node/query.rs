@@ -1,4 +1,4 @@
-//! Decisions: check, batch, explain.
+//! Questions and answers: who asks, in which account, and explanations; `decide` has the decisions.
 //!
 //! A query resolves who asks, takes one view of the account, adds the server's facts and lets the
 //! engine decide. It must never decide by itself, with one exception: who is nobody here is denied
@@ -15,8 +15,7 @@ use super::sessions::Session;
 use super::view::AccountView;
 use crate::directory::{RoleId, UinEntry};
 use crate::engine::{
-    CompiledPolicy, Decision, Explanation, NoTrace, Reason, Request, RequestParts, Resource,
-    decide, explain,
+    CompiledPolicy, Decision, DecisionRef, Explanation, Request, RequestParts, Resource, explain,
 };
 use crate::lang::action::ActionName;
 use crate::lang::condition::Context;
@@ -105,6 +104,14 @@ pub(super) struct Place {
     pub(super) stale_ms: u64,
 }
 
+/// A principal in no account (rule D-12).
+pub(super) struct Nobody {
+    /// The account that was named; 0 when none was.
+    pub(super) owner_uin: u64,
+    pub(super) revision: Revision,
+    pub(super) stale_ms: u64,
+}
+
 /// What comes to a request beside the question.
 #[derive(Debug, Default)]
 pub(super) struct Added {
@@ -126,38 +133,6 @@ impl Node {
         Ok(BatchQuery { applied: self.applied_revision(), stale_ms, views: SmallVec::new() })
     }
 
-    /// Decides one question.
-    ///
-    /// # Errors
-    /// When the question is refused, or the account cannot be read. A deny is no error.
-    pub async fn check(
-        &self,
-        batch: &mut BatchQuery,
-        query: CheckQuery,
-    ) -> Result<Answer, NodeError> {
-        self.check_with(batch, query, Added::default()).await
-    }
-
-    /// As [`Node::check`], with more than the question says.
-    pub(super) async fn check_with(
-        &self,
-        batch: &mut BatchQuery,
-        query: CheckQuery,
-        added: Added,
-    ) -> Result<Answer, NodeError> {
-        match self.place(batch, &query.asker).await? {
-            Ok(place) => {
-                let request = self.request(&place, query, added).await?;
-                let decision = decide(&place.view.snapshot, &request, &mut NoTrace);
-                Ok(place.answer(decision))
-            }
-            Err(nobody) => {
-                self.refuse_bad(query)?;
-                Ok(nobody)
-            }
-        }
-    }
-
     /// Decides one question and says how.
     ///
     /// # Errors
@@ -175,20 +150,19 @@ impl Node {
                 Ok(Explained { answer, explanation: Some(explanation) })
             }
             Err(nobody) => {
-                self.refuse_bad(query)?;
-                Ok(Explained { answer: nobody, explanation: None })
+                self.refuse_bad(query.question())?;
+                Ok(Explained { answer: nobody.answer(), explanation: None })
             }
         }
     }
 
-    /// The account in which a principal acts; the inner error is the answer to one whom nobody
-    /// knows (rule D-12), to a role without a session, and to a session that has ended (rules D-25,
-    /// D-27).
+    /// The account in which a principal acts; the inner error is for one whom nobody knows (rule
+    /// D-12), for a role without a session, and for a session that has ended (rules D-25, D-27).
     pub(super) async fn place(
         &self,
         batch: &mut BatchQuery,
         asker: &Asker,
-    ) -> Result<Result<Place, Answer>, NodeError> {
+    ) -> Result<Result<Place, Nobody>, NodeError> {
         let (principal, owner_uin, session) = match asker {
             Asker::Uin { uin, owner_uin } => {
                 (*uin, self.owner_of_principal(*uin, *owner_uin).await?, Vec::new())
@@ -199,14 +173,15 @@ impl Node {
                 (session.principal(), owner_uin, session.policies.clone())
             }
         };
-        let Some(owner_uin) = owner_uin else { return Ok(Err(nobody(0, batch))) };
+        let (applied, stale_ms) = (batch.applied, batch.stale_ms);
+        let nobody = |owner_uin| Nobody { owner_uin, revision: applied, stale_ms };
+        let Some(owner_uin) = owner_uin else { return Ok(Err(nobody(0))) };
         Ok(match self.batch_view(batch, owner_uin).await? {
             Some(view) => {
-                let revision = view.as_of.max(batch.applied);
-                let stale_ms = batch.stale_ms;
+                let revision = view.as_of.max(applied);
                 Ok(Place { owner_uin, principal, session, view, revision, stale_ms })
             }
-            None => Err(nobody(owner_uin, batch)),
+            None => Err(nobody(owner_uin)),
         })
     }
 
@@ -269,24 +244,6 @@ impl Node {
         Ok(Request::check(parts, &self.catalog)?)
     }
 
-    /// A question that would be refused is refused also when nobody knows the principal.
-    fn refuse_bad(&self, query: CheckQuery) -> Result<(), NodeError> {
-        let CheckQuery { asker: _, action, resource, context, accepts_filter } = query;
-        let parts = RequestParts {
-            principal: 0,
-            action,
-            resource,
-            context,
-            now: self.clock.now(),
-            session: Vec::new(),
-            registered_owner: None,
-            granted_by_owner: false,
-            accepts_filter,
-        };
-        Request::check(parts, &self.catalog)?;
-        Ok(())
-    }
-
     /// The registered owner of an app that a resource names (rule D-08): the account's own apps
     /// first, then the global index.
     pub(super) async fn registered_owner(
@@ -300,6 +257,19 @@ impl Node {
         }
         let entry = self.index.app(&*self.store, sdkappid).await?;
         Ok(entry.map(|entry| entry.owner_uin))
+    }
+}
+
+impl Nobody {
+    /// The answer: a deny.
+    pub(super) fn answer(&self) -> Answer {
+        Answer {
+            decision: DecisionRef::of_nobody().to_decision(),
+            owner_uin: self.owner_uin,
+            revision: self.revision,
+            stale_ms: self.stale_ms,
+            decision_id: new_decision_id(),
+        }
     }
 }
 
@@ -331,18 +301,4 @@ fn owner_of(uin: u64, entry: Option<&UinEntry>) -> Result<Option<u64>, NodeError
         [owner] => Ok(Some(*owner)),
         _ => Err(NodeError::AmbiguousPrincipal { uin, owners }),
     }
-}
-
-/// The answer to a principal in no account (rule D-12).
-fn nobody(owner_uin: u64, batch: &BatchQuery) -> Answer {
-    let decision = Decision {
-        outcome: Reason::UnknownPrincipal.outcome(),
-        reason: Reason::UnknownPrincipal,
-        determining: Vec::new(),
-        errors: Vec::new(),
-        filter: None,
-        notes: Vec::new(),
-    };
-    let (revision, stale_ms) = (batch.applied, batch.stale_ms);
-    Answer { decision, owner_uin, revision, stale_ms, decision_id: new_decision_id() }
 }

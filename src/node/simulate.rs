@@ -79,7 +79,7 @@ impl Node {
         let place = match self.place(batch, &query.asker).await? {
             Ok(place) => place,
             Err(nobody) => {
-                let simulated = Explained { answer: nobody, explanation: None };
+                let simulated = Explained { answer: nobody.answer(), explanation: None };
                 return Ok(Simulated { simulated, stored, findings: Vec::new() });
             }
         };

@@ -20,7 +20,8 @@ use super::wire::{self, decision};
 use crate::lang::action::ActionName;
 use crate::lang::hex::hex;
 use crate::node::{
-    ActionSearch, Asker, BatchQuery, CheckQuery, Node, NodeError, PrincipalSearch, ResourceSearch,
+    ActionSearch, Asker, BatchQuery, CheckQuery, Node, NodeError, PrincipalSearch, Question,
+    ResourceSearch,
 };
 use crate::store::Revision;
 
@@ -38,18 +39,19 @@ impl Authorization {
     }
 
     async fn check_one(&self, check: proto::CheckRequest) -> Result<proto::Decision, NodeError> {
-        let at_least = request::at_least(&self.node, check.consistency.as_ref())?;
+        let at_least = request::at_least(&self.node, check.consistency.as_ref());
         let asked = request::Asked::read(&self.node, check)?;
-        let mut batch = self.node.begin(at_least).await?;
-        self.decide(&mut batch, &asked).await
+        let question = asked.question(&self.node)?;
+        // What is wrong with a question is said before anything is waited for.
+        let mut batch = self.node.begin(at_least?).await?;
+        self.decide(&mut batch, question).await
     }
 
     async fn decide(
         &self,
         batch: &mut BatchQuery,
-        asked: &request::Asked,
+        question: Question<'_>,
     ) -> Result<proto::Decision, NodeError> {
-        let question = asked.question(&self.node)?;
         self.node.decide(batch, question, |it| decision::decided(&self.node, &it)).await
     }
 
@@ -64,7 +66,10 @@ impl Authorization {
         let mut answers = Vec::with_capacity(entries.len());
         for entry in entries {
             let answer = match request::Asked::read_entry(&self.node, entry) {
-                Ok(asked) => self.decide(&mut batch, &asked).await,
+                Ok(asked) => match asked.question(&self.node) {
+                    Ok(question) => self.decide(&mut batch, question).await,
+                    Err(fault) => Err(fault),
+                },
                 Err(fault) => Err(fault),
             };
             answers.push(batch_entry(answer));

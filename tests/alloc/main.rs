@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use camgate::catalog::Catalog;
 use camgate::engine::{
-    AccountInput, AccountSnapshot, ActionQuery, Attachment, Outcome, PolicyBody, PolicyInput,
-    PrincipalInput, PrincipalKind, PrincipalQuery, Query, ResourceQuery, Via, World, decide_ref,
+    AccountInput, AccountSnapshot, ActionQuery, Attachment, DecisionRef, Outcome, PolicyBody,
+    PolicyInput, PrincipalInput, PrincipalKind, PrincipalQuery, Query, ResourceQuery, Via, World,
+    decide_into,
 };
 use camgate::lang;
 use camgate::lang::condition::Context;
@@ -74,7 +75,8 @@ fn ask(snapshot: &AccountSnapshot, context: &Context, uin: &str, what: [&str; 2]
         granted_by_owner: false,
         accepts_filter: false,
     };
-    let decision = decide_ref(snapshot, query.check(catalog).unwrap());
+    let mut decision = DecisionRef::of_nobody();
+    decide_into(snapshot, query.check(catalog).unwrap(), &mut decision);
     let named = decision.determining().filter(|it| it.policy_name() == "策略").count();
     (decision.outcome() == Outcome::Allow, named)
 }

@@ -1,14 +1,14 @@
 //! Faults, one after the other, at random: each begins, lasts, and is made good again.
 
 use std::collections::BTreeMap;
-use std::future::pending;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use camgate::store::Revision;
 use etcd_client::{Client, CompactionOptions};
 
 use crate::Setting;
+use crate::etcd::within;
 use crate::load::Load;
 use crate::server::Server;
 
@@ -30,11 +30,6 @@ pub(crate) struct Faults {
     seen: Arc<Mutex<Revision>>,
     random: u64,
     counts: BTreeMap<&'static str, usize>,
-}
-
-/// A fault lasts; nothing is waited for.
-async fn last(duration: Duration) {
-    let _ = tokio::time::timeout(duration, pending::<()>()).await;
 }
 
 impl Faults {
@@ -68,29 +63,40 @@ impl Faults {
         };
         // Longer than an election takes.
         let while_it_lasts = Duration::from_millis(1_000 + self.below(2_000) as u64);
-        let members = &mut self.setting.cluster.members;
         match kind {
             "killed member" | "killed leader" => {
-                members[member].kill();
-                last(while_it_lasts).await;
-                tokio::task::block_in_place(|| members[member].restart());
-                self.setting.proxies.know(member, members[member].pid());
+                self.setting.cluster.members[member].kill();
+                self.go_on(while_it_lasts).await;
+                let restarted = &mut self.setting.cluster.members[member];
+                tokio::task::block_in_place(|| restarted.restart());
+                self.setting.proxies.know(member, restarted.pid());
             }
             "frozen member" => {
-                members[member].freeze();
-                last(while_it_lasts).await;
-                members[member].thaw();
+                self.setting.cluster.members[member].freeze();
+                self.go_on(while_it_lasts).await;
+                self.setting.cluster.members[member].thaw();
             }
             "member cut off" => {
                 self.setting.proxies.cut(member);
-                last(while_it_lasts).await;
+                self.go_on(while_it_lasts).await;
                 self.setting.proxies.heal();
             }
             "killed node" => self.kill_node(while_it_lasts).await,
             _ => self.compact().await,
         }
         let peace = Duration::from_millis(500 + self.below(1_000) as u64);
-        last(peace).await;
+        self.go_on(peace).await;
+    }
+
+    /// Waits until the load has gone on for so long: it must, whatever one fault does to it.
+    async fn go_on(&self, at_least: Duration) {
+        let (started, mut progress) = (Instant::now(), self.load.progress.subscribe());
+        within("the load goes on", async {
+            while started.elapsed() < at_least {
+                progress.changed().await.unwrap();
+            }
+        })
+        .await;
     }
 
     async fn kill_node(&mut self, while_it_lasts: Duration) {
@@ -98,7 +104,7 @@ impl Faults {
         if let Some(server) = self.setting.servers[at].take() {
             server.kill();
         }
-        last(while_it_lasts).await;
+        self.go_on(while_it_lasts).await;
         let (urls, key) = (self.setting.cluster.urls(), self.setting.key.clone());
         let server = tokio::task::block_in_place(|| Server::start(&urls, &key));
         self.load.nodes.lock().unwrap()[at] = server.url.clone();

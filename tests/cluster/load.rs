@@ -10,6 +10,7 @@ use camgate::node::Tokens;
 use camgate::service::proto;
 use camgate::store::Revision;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tonic::Status;
 
@@ -40,6 +41,8 @@ pub(crate) struct Load {
     tokens: Mutex<BTreeMap<u64, String>>,
     pub(crate) events: Mutex<Vec<Event>>,
     pub(crate) stop: AtomicBool,
+    /// How many events there are: it goes on while this grows.
+    pub(crate) progress: watch::Sender<usize>,
     turn: AtomicUsize,
 }
 
@@ -135,6 +138,7 @@ impl Load {
             tokens: Mutex::default(),
             events: Mutex::default(),
             stop: AtomicBool::new(false),
+            progress: watch::Sender::new(0),
             turn: AtomicUsize::new(0),
         })
     }
@@ -151,6 +155,7 @@ impl Load {
 
     fn note(&self, event: Event) {
         self.events.lock().unwrap().push(event);
+        self.progress.send_modify(|events| *events += 1);
     }
 
     /// Grants or revokes through a node.

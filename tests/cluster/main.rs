@@ -30,7 +30,7 @@ use camgate::store::{EtcdOptions, EtcdStore, NodeEntry, Revision, Store, StoreEr
 use tempfile::TempDir;
 use tonic::Code;
 
-use crate::etcd::Cluster;
+use crate::etcd::{Cluster, within};
 use crate::faults::Faults;
 use crate::history::{Event, Truth};
 use crate::load::{Load, revision};
@@ -39,6 +39,18 @@ use crate::server::Server;
 
 /// Nodes of every test.
 const NODES: usize = 3;
+
+/// Asks until it succeeds, as it does when a fault is over.
+async fn done<T, E, F: Future<Output = Result<T, E>>>(what: &str, ask: impl Fn() -> F) -> T {
+    within(what, async {
+        loop {
+            if let Ok(answer) = ask().await {
+                break answer;
+            }
+        }
+    })
+    .await
+}
 
 /// A cluster behind proxies, nodes on it, and the key that they share.
 struct Setting {
@@ -129,17 +141,13 @@ async fn nothing_is_lost_while_things_die() {
     }
     load.stop.store(true, Ordering::Relaxed);
     running.await.unwrap();
-    let head = loop {
-        if let Ok(head) = store.head().await {
-            break head;
-        }
-    };
-    let all_seen = async {
+    let head = done("the store's head", || store.head()).await;
+    within("the whole history", async {
         while *seen.lock().unwrap() < head {
             tokio::task::yield_now().await;
         }
-    };
-    tokio::time::timeout(Duration::from_secs(30), all_seen).await.expect("the whole history");
+    })
+    .await;
     collecting.abort();
     let events = std::mem::take(&mut *load.events.lock().unwrap());
     let truth = truth.lock().unwrap();
@@ -189,11 +197,7 @@ async fn the_checker_notices_when_tokens_are_not_waited_for() {
     let violations = Truth::default().violations(&[event]);
     assert!(violations[0].contains("older than its token"), "{violations:?}");
     setting.proxies.heal();
-    let decision = loop {
-        if let Ok(decision) = load.check(&urls[2], uin, &revoked).await {
-            break decision;
-        }
-    };
+    let decision = done("an answer", || load.check(&urls[2], uin, &revoked)).await;
     assert_eq!(decision.outcome, 2, "{decision:?}");
 }
 
@@ -214,14 +218,16 @@ async fn without_a_majority_reads_go_on_and_say_their_age() {
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     for url in &urls {
-        let marked = loop {
-            let decision = load.check(url, uin, &token).await.unwrap();
-            assert_eq!(decision.outcome, 1);
-            if decision.stale_ms > 0 {
-                break decision;
+        let marked = within("an answer with its age", async {
+            loop {
+                let decision = load.check(url, uin, &token).await.unwrap();
+                assert_eq!(decision.outcome, 1);
+                if decision.stale_ms > 0 {
+                    break decision;
+                }
             }
-            tokio::task::yield_now().await;
-        };
+        })
+        .await;
         assert!((3_000..60_000).contains(&marked.stale_ms), "{marked:?}");
     }
     tokio::task::block_in_place(|| {
@@ -234,18 +240,17 @@ async fn without_a_majority_reads_go_on_and_say_their_age() {
     });
     // Nothing else is started again.
     for url in &urls {
-        let token = loop {
-            if let Ok(token) = load.write(url, uin, false).await {
-                break token;
+        let token = done("a write", || load.write(url, uin, false)).await;
+        within("an answer of today", async {
+            loop {
+                let decision = done("an answer", || load.check(url, uin, &token)).await;
+                assert_eq!(decision.outcome, 2);
+                if decision.stale_ms == 0 {
+                    break;
+                }
             }
-        };
-        let decision = loop {
-            match load.check(url, uin, &token).await {
-                Ok(decision) if decision.stale_ms == 0 => break decision,
-                Ok(_) | Err(_) => tokio::task::yield_now().await,
-            }
-        };
-        assert_eq!(decision.outcome, 2);
+        })
+        .await;
     }
 }
 
@@ -283,23 +288,20 @@ async fn what_an_older_node_cannot_read_is_not_written() {
     older.announce(&entry).await.unwrap();
     for url in &urls {
         // Each node learns it with its next heartbeat.
-        let refused = loop {
-            older.announce(&entry).await.unwrap();
-            if let Err(refused) = load.write(url, uin, false).await {
-                break refused;
+        let refused = within("a refusal", async {
+            loop {
+                older.announce(&entry).await.unwrap();
+                if let Err(refused) = load.write(url, uin, true).await {
+                    break refused;
+                }
             }
-            load.write(url, uin, true).await.ok();
-        };
+        })
+        .await;
         assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
         assert!(refused.message().contains("node `older` (version 0.0.9)"), "{refused}");
         assert!(load.check(url, uin, "").await.is_ok(), "reads go on");
     }
     drop(older);
     // When it is gone, writes go on by themselves.
-    let gone = async {
-        while load.write(&urls[0], uin, false).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("writes again");
+    done("writes again", || load.write(&urls[0], uin, false)).await;
 }

@@ -23,40 +23,40 @@ pub(in crate::service) fn decision(node: &Node, answer: Answer) -> proto::Decisi
 /// A decision where it was made.
 pub(in crate::service) fn decided(node: &Node, decided: &Decided<'_, '_>) -> proto::Decision {
     let Decided { decision, owner_uin, revision, now, stale_ms } = decided;
-    let reason = decision.reason();
     proto::Decision {
-        outcome: outcome(decision.outcome()).into(),
-        reason: reason_word(reason).into(),
-        layer: reason.layer().map_or(proto::Layer::Unspecified, layer).into(),
         determining: decision.determining().map(determining_ref).collect(),
         errors: decision.errors().iter().cloned().map(decision_error).collect(),
         filter: decision.filter().cloned().map(filter_message),
         notes: decision.note().iter().map(note).collect(),
         revision: node.token(*revision),
         decision_id: decision_id_at(*now),
-        owner_uin: *owner_uin,
-        meaning: reason.meaning().to_owned(),
         stale_ms: *stale_ms,
+        ..reasoned(decision.reason(), *owner_uin)
+    }
+}
+
+/// A message with what follows from the reason, and nothing else.
+fn reasoned(reason: Reason, owner_uin: u64) -> proto::Decision {
+    proto::Decision {
+        outcome: outcome(reason.outcome()).into(),
+        reason: reason_word(reason).into(),
+        layer: reason.layer().map_or(proto::Layer::Unspecified, layer).into(),
+        meaning: reason.meaning().to_owned(),
+        owner_uin,
+        ..proto::Decision::default()
     }
 }
 
 /// A decision made without a node: it has no revision and no id.
 #[must_use]
 pub fn unnumbered_decision(decision: Decision, owner_uin: u64) -> proto::Decision {
-    let Decision { outcome: decided, reason, determining, errors, filter, notes } = decision;
+    let Decision { outcome: _, reason, determining, errors, filter, notes } = decision;
     proto::Decision {
-        outcome: outcome(decided).into(),
-        reason: reason_word(reason).into(),
-        layer: reason.layer().map_or(proto::Layer::Unspecified, layer).into(),
         determining: determining.iter().map(determining_statement).collect(),
         errors: errors.into_iter().map(decision_error).collect(),
         filter: filter.map(filter_message),
         notes: notes.iter().map(note).collect(),
-        revision: String::new(),
-        decision_id: String::new(),
-        owner_uin,
-        meaning: reason.meaning().to_owned(),
-        stale_ms: 0,
+        ..reasoned(reason, owner_uin)
     }
 }
 

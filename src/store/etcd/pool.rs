@@ -131,12 +131,35 @@ impl Pool {
     /// Calls one member after the other until one answers.
     ///
     /// # Errors
-    /// The cluster's own error; [`StoreError::Unavailable`] when nobody answered in time.
+    /// The cluster's own error, inside; [`StoreError::Unavailable`] when nobody answered in time.
     pub(super) async fn call<T, F>(
         &self,
         repeat: Repeat,
         work: impl Fn(Client) -> F,
     ) -> Result<Result<T, Error>, StoreError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        Ok(self.call_one(repeat, work).await?.map(|(answer, _)| answer))
+    }
+
+    /// As [`Pool::call`], of what changes nothing; with the place of the member that answered, for
+    /// [`Pool::leave`] when what it answered with breaks later.
+    pub(super) async fn open<T, F>(
+        &self,
+        work: impl Fn(Client) -> F,
+    ) -> Result<Result<(T, usize), Error>, StoreError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.call_one(Repeat::Always, work).await
+    }
+
+    async fn call_one<T, F>(
+        &self,
+        repeat: Repeat,
+        work: impl Fn(Client) -> F,
+    ) -> Result<Result<(T, usize), Error>, StoreError>
     where
         F: Future<Output = Result<T, Error>>,
     {
@@ -164,7 +187,7 @@ impl Pool {
             let kind = match result.await {
                 Ok(Ok(answer)) => {
                     self.preferred.store(place, Ordering::Relaxed);
-                    return Ok(Ok(answer));
+                    return Ok(Ok((answer, place)));
                 }
                 Ok(Err(error)) => {
                     last = format!("{}: {error}", member.url);
@@ -187,27 +210,8 @@ impl Pool {
         Err(StoreError::Unavailable { detail: format!("etcd: {last}") })
     }
 
-    /// A client of a member that answers now, for a stream.
-    ///
-    /// # Errors
-    /// As [`Pool::call`].
-    pub(super) async fn stream<T, F>(
-        &self,
-        work: impl Fn(Client) -> F,
-    ) -> Result<Result<T, Error>, StoreError>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        self.call(Repeat::Always, work).await
-    }
-
-    /// Asks the next member from now on.
-    pub(super) async fn leave_preferred(&self) {
-        self.leave(self.preferred.load(Ordering::Relaxed)).await;
-    }
-
-    /// Asks the next member from now on, and connects to this one anew.
-    async fn leave(&self, place: usize) {
+    /// Connects to this member anew, and asks the next one from now on if this was the one.
+    pub(super) async fn leave(&self, place: usize) {
         let next = (place + 1) % self.members.len().max(1);
         let _is_ours =
             self.preferred.compare_exchange(place, next, Ordering::Relaxed, Ordering::Relaxed);

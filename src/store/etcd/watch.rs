@@ -29,8 +29,8 @@ pub(super) struct EtcdWatch {
     pub(super) delivered: Revision,
     /// etcd's revision that the stream begins with.
     pub(super) start: Revision,
-    /// Open from the first wait on.
-    pub(super) stream: Option<WatchStream>,
+    /// Open from the first wait on; with the place of its member.
+    pub(super) stream: Option<(WatchStream, usize)>,
     pub(super) ready: VecDeque<Arc<ChangeSet>>,
     /// Ends when the store is dropped.
     pub(super) store: watch::Receiver<()>,
@@ -46,8 +46,8 @@ impl EtcdWatch {
             if self.store.has_changed().is_err() {
                 return Ok(None);
             }
-            let stream = match &mut self.stream {
-                Some(stream) => stream,
+            let (stream, member) = match &mut self.stream {
+                Some(open) => open,
                 none => none.insert(open(&self.pool, &self.layout, self.start).await?),
             };
             let message = tokio::select! {
@@ -57,14 +57,13 @@ impl EtcdWatch {
             match message {
                 Ok(Some(answer)) => self.take(&answer)?,
                 Ok(None) => {
-                    self.pool.leave_preferred().await;
-                    let detail = "etcd: the change stream ended".to_owned();
-                    return Err(StoreError::Unavailable { detail });
+                    self.pool.leave(*member).await;
+                    return Err(ended());
                 }
                 // More than this client takes: whoever follows reads everything again.
                 Err(error) if is_too_long(&error) => return Err(self.compacted(self.start)),
                 Err(error) => {
-                    self.pool.leave_preferred().await;
+                    self.pool.leave(*member).await;
                     return Err(unavailable(&error));
                 }
             }
@@ -77,9 +76,9 @@ impl EtcdWatch {
 
     fn take(&mut self, answer: &WatchResponse) -> Result<(), StoreError> {
         if answer.canceled() {
-            let oldest = u64::try_from(answer.compact_revision()).unwrap_or_default();
-            if oldest > 0 {
-                return Err(self.compacted(Revision(oldest)));
+            let oldest = super::revision(answer.compact_revision());
+            if oldest != Revision::EMPTY {
+                return Err(self.compacted(oldest));
             }
             let detail =
                 format!("etcd: the change stream was cancelled: {}", answer.cancel_reason());
@@ -107,10 +106,18 @@ impl EtcdWatch {
     }
 }
 
-async fn open(pool: &Pool, layout: &Layout, start: Revision) -> Result<WatchStream, StoreError> {
-    let start = i64::try_from(start.0).unwrap_or(i64::MAX);
+fn ended() -> StoreError {
+    StoreError::Unavailable { detail: "etcd: the change stream ended".to_owned() }
+}
+
+async fn open(
+    pool: &Pool,
+    layout: &Layout,
+    start: Revision,
+) -> Result<(WatchStream, usize), StoreError> {
+    let start = super::number(start);
     let prefix = layout.data_prefix();
-    let opened = pool.stream(|client| {
+    let opened = pool.open(|client| {
         let options = WatchOptions::new().with_prefix().with_start_revision(start);
         let mut watching = client.watch_client().max_decoding_message_size(ANSWER_BYTES_MAX);
         let prefix = prefix.clone();
@@ -127,13 +134,10 @@ impl WatchSource for EtcdWatch {
 
 /// The smallest revision that can be watched from: what etcd says to one who wants the first.
 pub(super) async fn oldest(pool: &Pool, layout: &Layout) -> Result<Revision, StoreError> {
-    let mut stream = open(pool, layout, Revision(1)).await?;
+    let (mut stream, _) = open(pool, layout, Revision(1)).await?;
     loop {
         let answer = stream.message().await.map_err(|error| unavailable(&error))?;
-        let Some(answer) = answer else {
-            let detail = "etcd: the change stream ended".to_owned();
-            return Err(StoreError::Unavailable { detail });
-        };
+        let answer = answer.ok_or_else(ended)?;
         if answer.canceled() {
             return Ok(super::revision(answer.compact_revision()));
         }

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use camgate::store::{Commit, EtcdOptions, EtcdStore, NodeEntry, Revision, Store, StoreError};
+use camgate::store::{
+    Commit, EtcdOptions, EtcdStore, NodeEntry, Revision, Store, StoreError, StoreFuture,
+};
 use etcd_client::{Client, CompactionOptions};
 
 use super::{last_error, next_change};
-use crate::support::etcd::{Cluster, free_ports};
+use crate::support::etcd::{Cluster, free_ports, within};
 
 /// One member for all tests that do not harm it.
 static SHARED: OnceLock<Cluster> = OnceLock::new();
@@ -38,6 +40,20 @@ fn start_now(size: usize) -> Cluster {
 
 async fn start(size: usize) -> Cluster {
     tokio::task::spawn_blocking(move || start_now(size)).await.unwrap()
+}
+
+/// Asks until the store answers, as it does when an election is over.
+async fn answered<'a, T>(mut ask: impl FnMut() -> StoreFuture<'a, T>) -> T {
+    within("an answer", async {
+        loop {
+            match ask().await {
+                Ok(answer) => break answer,
+                Err(StoreError::Unavailable { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+    })
+    .await
 }
 
 /// Three commits, and somebody else's write after each.
@@ -125,26 +141,22 @@ async fn a_member_that_is_gone_is_not_asked_twice() {
         assert_eq!(cluster.members[at].pid(), None);
         let put = || Commit::new().put("k", at.to_string());
         // The first may meet the member that is gone, or an election: nobody knows its outcome.
-        let revision = loop {
-            match store.commit(put()).await {
-                Ok(revision) => break revision,
-                Err(StoreError::Unavailable { .. }) => {}
-                Err(other) => panic!("{other}"),
-            }
-        };
+        let revision = answered(|| store.commit(put())).await;
         assert_eq!(store.read(b"k").await.unwrap().0.unwrap().value, at.to_string().as_bytes());
         // The change stream breaks with its member, and goes on with another.
-        let mut last = revision;
-        loop {
-            match watch.next().await {
-                Some(Ok(change)) if change.revision == revision => break,
-                Some(Ok(change)) => last = change.revision,
-                Some(Err(StoreError::Unavailable { .. })) | None => {
-                    watch = store.watch(Revision(last.0.min(revision.0 - 1))).await.unwrap();
+        let mut last = Revision::EMPTY;
+        let follow = async {
+            while last != revision {
+                match watch.next().await {
+                    Some(Ok(change)) => last = change.revision,
+                    Some(Err(StoreError::Unavailable { .. })) | None => {
+                        watch = answered(|| store.watch(last)).await;
+                    }
+                    Some(Err(other)) => panic!("{other}"),
                 }
-                Some(Err(other)) => panic!("{other}"),
             }
-        }
+        };
+        within("the commit is told", follow).await;
         cluster.members[at].restart();
     }
 }
@@ -164,13 +176,7 @@ async fn without_a_majority_nothing_is_answered_in_time() {
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     cluster.members[1].thaw();
     cluster.members[0].restart();
-    let found = loop {
-        match store.read(b"k").await {
-            Ok((entry, _)) => break entry.unwrap(),
-            Err(StoreError::Unavailable { .. }) => {}
-            Err(other) => panic!("{other}"),
-        }
-    };
+    let found = answered(|| store.read(b"k")).await.0.unwrap();
     // The commit that nobody answered took effect whole or not at all.
     assert!(found.value == b"1" || found.value == b"2");
 }
@@ -190,11 +196,10 @@ async fn nodes_are_known_while_they_say_that_they_run() {
     assert_eq!(one.head().await.unwrap(), Revision::EMPTY);
     // One that is silent is forgotten, one that speaks is not.
     drop(one);
-    loop {
-        two.announce(&entry("b")).await.unwrap();
-        if two.nodes().await.unwrap() == [entry("b")] {
-            break;
+    within("the silent node is forgotten", async {
+        while two.nodes().await.unwrap() != [entry("b")] {
+            two.announce(&entry("b")).await.unwrap();
         }
-        tokio::task::yield_now().await;
-    }
+    })
+    .await;
 }

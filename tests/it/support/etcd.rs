@@ -6,8 +6,15 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
+
+/// What is waited for comes, or the test fails.
+pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(Duration::from_secs(60), work).await;
+    waited.unwrap_or_else(|_| panic!("{what}: not within a minute"))
+}
 
 /// Starts etcd, says its process id, and ends it with the pipe from the test.
 const GUARDIAN: &str =
