@@ -23,6 +23,8 @@ impl Server {
             .arg("--master-key-file")
             .arg(master_key)
             .env("CAMGATE_LOG__FILTER", "error")
+            // Ours, and no setting of the program.
+            .env_remove("CAMGATE_CLUSTER_SECONDS")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
