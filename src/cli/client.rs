@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::service::proto;
 use proto::administration_service_client::AdministrationServiceClient;
 use proto::authorization_service_client::AuthorizationServiceClient;
+use proto::store_service_client::StoreServiceClient;
 use proto::watch_service_client::WatchServiceClient;
 
 /// Most pages of a list that are fetched; at 200 items each.
@@ -26,6 +27,8 @@ pub struct Client {
     pub authorization: AuthorizationServiceClient<Channel>,
     /// Administers.
     pub administration: AdministrationServiceClient<Channel>,
+    /// Exports the store.
+    pub store: StoreServiceClient<Channel>,
     /// Streams changes.
     pub watch: WatchServiceClient<Channel>,
     owner: u64,
@@ -55,6 +58,7 @@ impl Client {
         Ok(Self {
             authorization: AuthorizationServiceClient::new(channel.clone()),
             administration: AdministrationServiceClient::new(channel.clone()),
+            store: StoreServiceClient::new(channel.clone()),
             watch: WatchServiceClient::new(channel),
             owner: settings.account,
         })

@@ -1,4 +1,4 @@
-//! `plan`, `apply` and `export`: an account as a folder of files.
+//! `plan`, `apply` and `pull`: an account as a folder of files.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -44,8 +44,8 @@ pub struct Apply {
 
 /// Writes the account on the server as a folder
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  camgate export my-account")]
-pub struct Export {
+#[command(after_help = "Example:\n  camgate pull my-account")]
+pub struct Pull {
     /// The folder to write; policies in it that the account does not have are removed
     pub folder: PathBuf,
 }
@@ -97,7 +97,7 @@ impl Apply {
     }
 }
 
-impl Export {
+impl Pull {
     /// Writes the folder.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::answer::{Answer, CliError};
 use super::stores;
 use crate::authn::vault::master_key::MasterKey;
-use crate::config::{Settings, StoreChoice, parse_store};
+use crate::config::{Settings, StoreChoice};
 use crate::node::{Rotated, master_key_id, rotate_master_key};
 use crate::store::Store;
 
@@ -73,20 +73,8 @@ async fn rotate(
     old: &Path,
     new: &Path,
 ) -> Result<Answer, CliError> {
-    let choice = parse_store(store).map_err(|error| CliError::Usage(error.to_string()))?;
-    match &choice {
-        StoreChoice::Memory => {
-            let text = "`memory` keeps nothing: there is nothing to rotate";
-            return Err(CliError::Usage(text.into()));
-        }
-        StoreChoice::Sled(directory) if !directory.is_dir() => {
-            let directory = directory.display();
-            return Err(CliError::Usage(format!("there is no store in `{directory}`")));
-        }
-        StoreChoice::Sled(_) | StoreChoice::Etcd(_) => {}
-    }
     let (old, new) = (read(old)?, read(new)?);
-    let store = stores::open(&choice, &settings.etcd).await?;
+    let store = stores::open_existing(store, settings).await?;
     let done = rotate_master_key(&*store, &old, &new).await.map_err(cannot)?;
     let id = new.id();
     let text = match done {

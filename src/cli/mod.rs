@@ -6,6 +6,7 @@
 pub mod account;
 pub mod account_changes;
 pub mod answer;
+pub mod archive;
 pub mod args;
 pub mod check;
 pub mod client;

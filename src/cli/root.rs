@@ -10,9 +10,10 @@ use figment::value::Value;
 
 use super::account::{AccountCommand, AppCommand, Init};
 use super::answer::{Answer, CliError, ExitStatus, Format};
+use super::archive::{Export, Import};
 use super::check::{Question, WhatCan, WhoCan};
 use super::client::{Client, error_text, error_value, exit_status};
-use super::folder::{Apply, Export, Plan};
+use super::folder::{Apply, Plan, Pull};
 use super::group::GroupCommand;
 use super::key::KeyCommand;
 use super::master_key::MasterKeyCommand;
@@ -80,7 +81,7 @@ pub enum Command {
     /// Makes the account on the server equal to a folder
     Apply(Apply),
     /// Writes the account on the server as a folder
-    Export(Export),
+    Pull(Pull),
     /// Policies: files, and those on a server
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -108,6 +109,10 @@ pub enum Command {
     /// The key that a store's secrets are sealed under
     #[command(subcommand)]
     MasterKey(MasterKeyCommand),
+    /// Writes the whole store to one file: a backup, or the way to another store
+    Export(Export),
+    /// Fills an empty store with what `export` wrote
+    Import(Import),
     /// Shows an account, then its changes as they happen
     Watch(Watch),
 }
@@ -198,6 +203,8 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         Command::Check(question) => online(question.check(&settings))?,
         Command::Explain(question) => online(question.explain(&settings))?,
         Command::MasterKey(command) => online(command.run(&settings))?,
+        Command::Export(export) => online(export.run(&settings, err))?,
+        Command::Import(import) => online(import.run(&settings, err))?,
         Command::Policy(PolicyCommand::Lint(lint)) => lint.run(settings.account)?,
         Command::Policy(PolicyCommand::Fmt(fmt)) => fmt.run()?,
         Command::Policy(PolicyCommand::Schema) => policy_files::schema()?,
@@ -209,7 +216,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         | Command::WhatCan(_)
         | Command::Plan(_)
         | Command::Apply(_)
-        | Command::Export(_)
+        | Command::Pull(_)
         | Command::Policy(
             PolicyCommand::Attach(_)
             | PolicyCommand::Detach(_)
@@ -239,7 +246,7 @@ async fn remote(command: Command, client: &mut Client) -> Result<Answer, CliErro
         Command::WhatCan(what) => what.run(client).await,
         Command::Plan(plan) => plan.run(client).await,
         Command::Apply(apply) => apply.run(client).await,
-        Command::Export(export) => export.run(client).await,
+        Command::Pull(pull) => pull.run(client).await,
         Command::Policy(PolicyCommand::Attach(attach)) => attach.attach(client).await,
         Command::Policy(PolicyCommand::Detach(detach)) => detach.detach(client).await,
         Command::Policy(PolicyCommand::Stored(stored)) => stored.run(client).await,
@@ -256,6 +263,8 @@ async fn remote(command: Command, client: &mut Client) -> Result<Answer, CliErro
         | Command::Explain(_)
         | Command::Watch(_)
         | Command::MasterKey(_)
+        | Command::Export(_)
+        | Command::Import(_)
         | Command::Policy(
             PolicyCommand::Lint(_)
             | PolicyCommand::Fmt(_)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::CliError;
-use crate::config::{EtcdSettings, StoreChoice};
+use crate::config::{EtcdSettings, Settings, StoreChoice, parse_store};
 use crate::store::{MemoryStore, SledStore, Store};
 
 /// Opens a store; an etcd cluster as `[etcd]` says.
@@ -22,6 +22,45 @@ pub(super) async fn open(
         }
         StoreChoice::Etcd(members) => open_etcd(members, etcd).await?,
     })
+}
+
+/// Opens the store of a flag, which may be new.
+///
+/// # Errors
+/// As [`open`], and when the text names none that keeps anything.
+pub(super) async fn open_named(
+    text: &str,
+    settings: &Settings,
+) -> Result<Arc<dyn Store>, CliError> {
+    open(&durable(text)?, &settings.etcd).await
+}
+
+/// Opens the store of a flag, which must be there.
+///
+/// # Errors
+/// As [`open_named`].
+pub(super) async fn open_existing(
+    text: &str,
+    settings: &Settings,
+) -> Result<Arc<dyn Store>, CliError> {
+    let choice = durable(text)?;
+    match &choice {
+        StoreChoice::Sled(directory) if !directory.is_dir() => {
+            let directory = directory.display();
+            return Err(CliError::Usage(format!("there is no store in `{directory}`")));
+        }
+        StoreChoice::Sled(_) | StoreChoice::Etcd(_) | StoreChoice::Memory => {}
+    }
+    open(&choice, &settings.etcd).await
+}
+
+fn durable(text: &str) -> Result<StoreChoice, CliError> {
+    match parse_store(text).map_err(|error| CliError::Usage(error.to_string()))? {
+        StoreChoice::Memory => Err(CliError::Usage(
+            "`memory` keeps nothing: name a store with `sled:DIR` or `etcd:URL,URL`".into(),
+        )),
+        choice @ (StoreChoice::Sled(_) | StoreChoice::Etcd(_)) => Ok(choice),
+    }
 }
 
 #[cfg(feature = "etcd")]

@@ -63,6 +63,7 @@ async fn reopen(node: &Arc<Node>, mut fault: StoreError) -> Option<Watch> {
             | StoreError::EmptyKey
             | StoreError::DuplicateKey { .. }
             | StoreError::TooLarge { .. }
+            | StoreError::ScanLost { .. }
             | StoreError::InUse { .. }
             | StoreError::UnknownFormat { .. }
             | StoreError::Corrupt { .. }

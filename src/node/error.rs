@@ -14,6 +14,7 @@ use crate::lang::condition::ContextFault;
 use crate::lang::diagnostic::Diagnostic;
 use crate::lang::resource::ResourceFault;
 use crate::store::StoreError;
+use crate::store::archive::ArchiveError;
 
 /// Why a node could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -206,6 +207,15 @@ pub enum NodeError {
     /// The store refused or failed.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// The store holds a part of an archive.
+    #[error(
+        "an import into this store has not ended, so it holds only a part: run `camgate import` \
+         again with the same archive, or use another store"
+    )]
+    ImportUnfinished,
+    /// The store cannot be exported.
+    #[error("{0}")]
+    Archive(#[from] ArchiveError),
     /// The store has secrets, and no master key was given to open them.
     #[error(
         "the store's secrets are sealed under a master key: give its file with \

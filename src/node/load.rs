@@ -24,8 +24,14 @@ pub(super) async fn store_id(store: &dyn Store) -> Result<String, NodeError> {
         if let (Some(entry), _) = store.read(&key).await? {
             return records::decode_store_id(&entry);
         }
+        let import = records::import_key();
+        if store.read(&import).await?.0.is_some() {
+            return Err(NodeError::ImportUnfinished);
+        }
         let value = records::encode_store_id(&new_store_id());
-        let commit = Commit::new().require_absent(key.clone()).put(key.clone(), value);
+        // Neither may come between: see `store/archive/import.rs`.
+        let commit = Commit::new().require_absent(key.clone()).require_absent(import);
+        let commit = commit.put(key.clone(), value);
         match store.commit(commit).await {
             // Another node may have been first: its id counts.
             Ok(_) | Err(StoreError::Conflict { .. }) => {}

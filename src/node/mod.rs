@@ -84,6 +84,7 @@ pub(crate) use token::hash_digits;
 use crate::authn::tc3::ReplayGuard;
 use crate::authn::vault::Vault;
 use crate::catalog::Catalog;
+use crate::store::archive::Export;
 use crate::store::{Revision, Store};
 use cells::Cells;
 use console::SignIns;
@@ -276,6 +277,14 @@ impl Node {
     /// As [`Tokens::read`].
     pub fn read_token(&self, token: &str) -> Result<Option<Revision>, NodeError> {
         if token.is_empty() { Ok(None) } else { self.tokens.read(token).map(Some) }
+    }
+
+    /// Everything in the store, as it is now.
+    ///
+    /// # Errors
+    /// As [`Export::begin`].
+    pub async fn export(&self) -> Result<Export, NodeError> {
+        Ok(Export::begin(&*self.store).await?)
     }
 
     /// Everything up to this revision is visible here.

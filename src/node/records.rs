@@ -52,6 +52,7 @@ pub(super) fn place(stored: &[u8]) -> Place {
             StoredKey::NextUin
             | StoredKey::StoreId
             | StoredKey::Keyring
+            | StoredKey::Import
             | StoredKey::KeyUse(_)
             | StoredKey::DoneRequest { .. }
             | StoredKey::ChangeEntry { .. },
@@ -70,6 +71,7 @@ pub(super) fn record_key(stored: &[u8]) -> Option<RecordKey> {
         | StoredKey::NextUin
         | StoredKey::StoreId
         | StoredKey::Keyring
+        | StoredKey::Import
         | StoredKey::KeyUse(_)
         | StoredKey::DoneRequest { .. }
         | StoredKey::ChangeEntry { .. } => None,
@@ -78,6 +80,10 @@ pub(super) fn record_key(stored: &[u8]) -> Option<RecordKey> {
 
 pub(super) fn store_id_key() -> Vec<u8> {
     key::STORE_ID.to_vec()
+}
+
+pub(super) fn import_key() -> Vec<u8> {
+    key::IMPORT.to_vec()
 }
 
 pub(super) fn keyring_key() -> Vec<u8> {
@@ -217,6 +223,7 @@ pub(super) fn decode_presets(entries: &[Entry]) -> Result<Recorded, NodeError> {
             | Stored::NextUin(_)
             | Stored::StoreId(_)
             | Stored::Keyring(_)
+            | Stored::Import(_)
             | Stored::KeyUse(_)
             | Stored::DoneRequest(_)
             | Stored::ChangeEntry(_) => return Err(unexpected(entry)),

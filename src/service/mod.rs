@@ -6,6 +6,7 @@
 mod administration;
 mod authorization;
 mod authzen;
+mod backup;
 pub mod cam;
 mod codec;
 mod commands;
@@ -39,6 +40,7 @@ use tracing::{info, warn};
 pub use administration::Administration;
 pub use authorization::Authorization;
 pub use authzen::AuthzenSettings;
+pub use backup::Backup;
 pub use cam::ApiSettings;
 pub use console_session::ConsoleSettings;
 pub use gate::{ExtAuthz, Gate};
@@ -51,6 +53,7 @@ use crate::node::Node;
 use envoy::auth::authorization_server::AuthorizationServer as EnvoyAuthorizationServer;
 use proto::administration_service_server::AdministrationServiceServer;
 use proto::authorization_service_server::AuthorizationServiceServer;
+use proto::store_service_server::StoreServiceServer;
 use proto::watch_service_server::WatchServiceServer;
 
 /// Longest request of the decision point, in bytes: a full batch of ordinary questions.
@@ -206,6 +209,10 @@ impl GrpcServer {
             .add_service(
                 WatchServiceServer::new(Watching::new(Arc::clone(&node)))
                     .max_decoding_message_size(WATCH_REQUEST_BYTES_MAX),
+            )
+            .add_service(
+                StoreServiceServer::new(Backup::new(Arc::clone(&node)))
+                    .max_decoding_message_size(WATCH_REQUEST_BYTES_MAX),
             );
         let gate = ExtAuthz::new(Gate::new(Arc::clone(&node), gate));
         let router = router.add_service(
@@ -254,6 +261,7 @@ async fn report(reporter: &HealthReporter, is_ready: bool) {
         <AuthorizationServiceServer<Authorization> as NamedService>::NAME,
         <AdministrationServiceServer<Administration> as NamedService>::NAME,
         <WatchServiceServer<Watching> as NamedService>::NAME,
+        <StoreServiceServer<Backup> as NamedService>::NAME,
         <EnvoyAuthorizationServer<ExtAuthz> as NamedService>::NAME,
     ] {
         reporter.set_service_status(name, status).await;

@@ -9,7 +9,7 @@
 //! | id or name taken | ALREADY_EXISTS |
 //! | the state does not allow it, the thing is in use | FAILED_PRECONDITION |
 //! | a quota, or the engine's largest commit | RESOURCE_EXHAUSTED |
-//! | changed after `if_revision`, or contended | ABORTED |
+//! | changed after `if_revision`, or contended; an export too slow for the writes | ABORTED |
 //! | asked for a revision not held yet; store unreachable; stopping | UNAVAILABLE |
 //! | asked for a revision not held any more | OUT_OF_RANGE |
 //! | stored, but not visible here in time | DEADLINE_EXCEEDED |
@@ -32,6 +32,7 @@ use crate::lang::diagnostic::{Diagnostic, Severity};
 use crate::node::NodeError;
 use crate::service::cam::error::CamError;
 use crate::store::StoreError;
+use crate::store::archive::ArchiveError;
 
 /// The domain of our machine-readable reasons.
 pub const ERROR_DOMAIN: &str = "camgate";
@@ -144,13 +145,7 @@ impl From<NodeError> for ApiError {
             }
             NodeError::Compacted => Self::new(Code::OutOfRange, "COMPACTED", message),
             NodeError::Folder { faults } => folder(&faults, message),
-            NodeError::Plan(PlanError::Refused { error, .. }) => {
-                Self { message, ..directory(&error) }
-            }
-            NodeError::Plan(PlanError::UnknownPolicy { .. }) => invalid("FOLDER"),
-            NodeError::Plan(PlanError::OtherAccount { .. } | PlanError::OtherKind { .. }) => {
-                Self::new(Code::FailedPrecondition, "FOLDER", message)
-            }
+            NodeError::Plan(error) => plan(&error, message),
             NodeError::Commands(ExecuteAllError { error, .. }) => {
                 Self { message, ..directory(&error) }
             }
@@ -160,6 +155,8 @@ impl From<NodeError> for ApiError {
             NodeError::BadSessionToken => {
                 invalid("BAD_SESSION_TOKEN").at("principal.session_token")
             }
+            NodeError::Archive(error) => archive(&error),
+            NodeError::ImportUnfinished => archive(&ArchiveError::Unfinished),
             NodeError::NoMasterKey | NodeError::MasterKeyWanted | NodeError::NoKeyring => {
                 Self::new(Code::FailedPrecondition, "NO_MASTER_KEY", message)
             }
@@ -177,6 +174,23 @@ fn folder(faults: &[String], message: String) -> ApiError {
     let mut it = ApiError::new(Code::InvalidArgument, "FOLDER", message);
     it.metadata.push(("faults", faults.len().to_string()));
     it.all_at(faults.iter().map(|fault| ("files".to_owned(), fault.clone())))
+}
+
+fn plan(error: &PlanError, message: String) -> ApiError {
+    match error {
+        PlanError::Refused { error, .. } => ApiError { message, ..directory(error) },
+        PlanError::UnknownPolicy { .. } => ApiError::new(Code::InvalidArgument, "FOLDER", message),
+        PlanError::OtherAccount { .. } | PlanError::OtherKind { .. } => {
+            ApiError::new(Code::FailedPrecondition, "FOLDER", message)
+        }
+    }
+}
+
+fn archive(error: &ArchiveError) -> ApiError {
+    if let ArchiveError::Store(error) = error {
+        return store(error);
+    }
+    ApiError::new(Code::FailedPrecondition, "IMPORT_UNFINISHED", error.to_string())
 }
 
 /// Stored bytes that cannot be read; which ones is for operators only.
@@ -235,6 +249,7 @@ fn store(error: &StoreError) -> ApiError {
         StoreError::Conflict { .. } => (Code::Aborted, "CONTENDED"),
         StoreError::TooLarge { .. } => (Code::ResourceExhausted, "COMMIT_TOO_LARGE"),
         StoreError::Compacted { .. } | StoreError::Ahead { .. } => (Code::OutOfRange, "COMPACTED"),
+        StoreError::ScanLost { .. } => (Code::Aborted, "SCAN_LOST"),
         StoreError::InUse { .. } | StoreError::Unavailable { .. } => {
             (Code::Unavailable, "STORE_UNAVAILABLE")
         }
@@ -248,9 +263,10 @@ fn store(error: &StoreError) -> ApiError {
     let api = ApiError::new(code, reason, error.to_string());
     match error {
         StoreError::TooLarge { limit, actual, .. } => api.numbers(limit, actual),
-        StoreError::Conflict { .. } | StoreError::Compacted { .. } | StoreError::Ahead { .. } => {
-            api
-        }
+        StoreError::Conflict { .. }
+        | StoreError::Compacted { .. }
+        | StoreError::Ahead { .. }
+        | StoreError::ScanLost { .. } => api,
         StoreError::EmptyCommit
         | StoreError::EmptyKey
         | StoreError::DuplicateKey { .. }

@@ -11,6 +11,7 @@ use std::pin::Pin;
 use super::change::Watch;
 use super::commit::{Commit, CommitLimits};
 use super::error::StoreError;
+use super::scan::Scan;
 
 /// The store's monotonic number: every commit gets a greater one than all commits before it.
 ///
@@ -92,6 +93,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
     fn read_prefix<'a>(&'a self, prefix: &'a [u8]) -> StoreFuture<'a, (Vec<Entry>, Revision)>;
+
+    /// Begins to read all entries as they are now, page by page, for what is too large to be read
+    /// at once. Commits go on meanwhile, and the scan does not see them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`]; also of each page, and
+    /// [`StoreError::ScanLost`] where the engine no longer knows what was there.
+    fn scan(&self) -> StoreFuture<'_, Scan>;
 
     /// Makes all mutations of `commit` true at one new revision, if all preconditions hold.
     ///

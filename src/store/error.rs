@@ -79,6 +79,14 @@ pub enum StoreError {
         /// The store's own newest revision.
         head: Revision,
     },
+    /// A scan cannot go on: what the store held at its revision is gone.
+    #[error("what the store held at revision {at} is no longer kept: {detail}; begin again")]
+    ScanLost {
+        /// The revision of the scan.
+        at: Revision,
+        /// Why.
+        detail: String,
+    },
     /// Another process has the store open. `detail` names the place and the way out.
     #[error("the store is in use: {detail}")]
     InUse {

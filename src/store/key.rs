@@ -8,9 +8,9 @@
 //! a/<owner>/v/<policy>/<version> policy version        n/uin          the uin to allot next
 //! a/<owner>/x/<sdkappid>         app                   n/store-id     the store's id
 //! a/<owner>/r/<role>             role                  n/keyring      the wrapped data key
-//! a/<owner>/k/<secret id>        access key            i/<owner>/<id> request that was done
+//! a/<owner>/k/<secret id>        access key            n/import       an import that has not ended
 //! k/<secret id>                  index: key → owner    t/<secret id>  last use of a key
-//! c/<owner>/<sequence>           entry of the change log
+//! c/<owner>/<sequence>           entry of change log   i/<owner>/<id> request that was done
 //! ```
 //!
 //! Numbers are 20 decimal digits, so that keys sort as numbers do and people can read them. A key
@@ -31,6 +31,8 @@ pub const NEXT_UIN: &[u8] = b"n/uin";
 pub const STORE_ID: &[u8] = b"n/store-id";
 /// The key of the wrapped data key.
 pub const KEYRING: &[u8] = b"n/keyring";
+/// The key of an import that has not ended.
+pub const IMPORT: &[u8] = b"n/import";
 /// The prefix of all accounts' records.
 pub const ACCOUNTS: &[u8] = b"a/";
 
@@ -56,6 +58,8 @@ pub enum StoredKey {
     StoreId,
     /// The wrapped data key.
     Keyring,
+    /// An import that has not ended.
+    Import,
     /// When an access key was last used.
     KeyUse(SecretId),
     /// A request that was done.
@@ -160,6 +164,9 @@ pub fn parse(key: &[u8]) -> Option<StoredKey> {
     }
     if key == KEYRING {
         return Some(StoredKey::Keyring);
+    }
+    if key == IMPORT {
+        return Some(StoredKey::Import);
     }
     let (kind, rest) = text.split_once('/')?;
     match kind {

@@ -17,6 +17,7 @@ use super::change::{
 use super::commit::{ChangeSet, Commit, CommitLimits, Mutation};
 use super::contract::{Entry, Revision, Store, StoreFuture};
 use super::error::StoreError;
+use super::scan::{ReadScan, Scan};
 
 /// The largest commit of this engine: the same as sled's, so that a trial does not mislead.
 const COMMIT_LIMITS: CommitLimits =
@@ -187,6 +188,13 @@ impl Store for MemoryStore {
         Box::pin(async move {
             let state = self.shared.read_state();
             Ok((state.entries_under(prefix), state.head))
+        })
+    }
+
+    fn scan(&self) -> StoreFuture<'_, Scan> {
+        Box::pin(async move {
+            let state = self.shared.read_state();
+            Ok(Scan::new(state.head, ReadScan(state.entries_under(b"").into_iter())))
         })
     }
 

@@ -5,6 +5,7 @@
 //! nodes share. This floor must never contain policy logic. The node (floor 3) reads an account's
 //! records here, commits changes under preconditions, and follows the change stream.
 
+pub mod archive;
 mod change;
 mod commit;
 mod contract;
@@ -16,6 +17,7 @@ mod memory;
 pub mod policy_files;
 mod proto;
 pub mod record;
+mod scan;
 mod sled;
 
 pub use self::sled::SledStore;
@@ -28,3 +30,4 @@ pub use error::{CommitLimit, StoreError};
 #[cfg(feature = "etcd")]
 pub use etcd::{EtcdCredentials, EtcdOptions, EtcdStore, EtcdTls};
 pub use memory::MemoryStore;
+pub use scan::Scan;

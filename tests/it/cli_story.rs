@@ -121,7 +121,7 @@ fn a_folder_answers_offline_as_the_server_does_after_applying_it() {
             assert_eq!(online.status, offline.status);
         }
     }
-    let exported = server.run(directory.path(), &["export", "out"]);
+    let exported = server.run(directory.path(), &["pull", "out"]);
     assert_eq!(exported.status, 0, "{exported:?}");
     let plan = server.run(directory.path(), &["plan", "out"]);
     assert_eq!(plan.status, 0, "{plan:?}");

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::command::{Ran, Served};
 
-const DOCUMENTS: [&str; 3] = ["README.md", "docs/cli.md", "docs/denied.md"];
+const DOCUMENTS: [&str; 4] = ["README.md", "docs/backup.md", "docs/cli.md", "docs/denied.md"];
 
 #[test]
 fn the_examples_of_the_documents_are_true() {

@@ -11,6 +11,8 @@ mod admin_props;
 #[cfg(feature = "server")]
 mod analysis;
 #[cfg(feature = "server")]
+mod archives;
+#[cfg(feature = "server")]
 mod authzen;
 #[cfg(feature = "server")]
 mod cam;

@@ -19,6 +19,7 @@
 mod layout;
 mod nodes;
 mod options;
+mod pages;
 mod pool;
 mod watch;
 
@@ -33,14 +34,16 @@ use etcd_client::{
 
 pub use options::{EtcdCredentials, EtcdOptions, EtcdTls};
 
-use self::layout::{Layout, end_of};
+use self::layout::Layout;
 use self::nodes::Registration;
+use self::pages::{PAGE_BYTES_MAX, PageFault, Pages};
 use self::pool::{Pool, Repeat, is_compacted, unavailable};
 use self::watch::EtcdWatch;
 use crate::store::change::Watch;
 use crate::store::commit::{Commit, CommitLimits, Mutation, Precondition};
 use crate::store::contract::{Entry, NodeEntry, Revision, Store, StoreFuture};
 use crate::store::error::StoreError;
+use crate::store::scan::Scan;
 
 /// The largest commit of this engine: etcd takes 128 comparisons, 128 operations and 1.5 MiB unless
 /// it is told otherwise. A comparison for each precondition and each deleted key, and `head`.
@@ -49,10 +52,6 @@ const COMMIT_LIMITS: CommitLimits =
 
 /// Longest call, over all members.
 const DEADLINE: Duration = Duration::from_millis(4_000);
-/// Entries of one page of a long read.
-const PAGE_ENTRIES: i64 = 100;
-/// Longest page, in bytes: as many of the longest values, and what stands around them.
-const PAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often a long read begins again because etcd has forgotten the revision it was at.
 const READS_MAX: usize = 3;
 
@@ -88,6 +87,12 @@ fn damaged(what: &str) -> StoreError {
     StoreError::Corrupt { detail: format!("etcd answered {what}") }
 }
 
+fn entry_of(layout: &Layout, pair: &KeyValue) -> Option<Entry> {
+    let key = layout.data_key_of(pair.key())?;
+    let revision = revision(pair.mod_revision());
+    Some(Entry { key, value: pair.value().to_vec(), revision })
+}
+
 /// The answers to the gets of a transaction, in order.
 fn gets(answer: &TxnResponse) -> impl Iterator<Item = GetResponse> {
     answer.op_responses().into_iter().filter_map(|it| match it {
@@ -112,12 +117,6 @@ impl EtcdStore {
         };
         store.head().await?;
         Ok(store)
-    }
-
-    fn entry(&self, pair: &KeyValue) -> Option<Entry> {
-        let key = self.layout.data_key_of(pair.key())?;
-        let revision = revision(pair.mod_revision());
-        Some(Entry { key, value: pair.value().to_vec(), revision })
     }
 
     fn get_head(&self) -> TxnOp {
@@ -150,49 +149,23 @@ impl EtcdStore {
         let (Some(entry), Some(head)) = (found.next(), found.next()) else {
             return Err(damaged("less than it was asked"));
         };
-        Ok((entry.kvs().first().and_then(|pair| self.entry(pair)), last_put(head.kvs())))
-    }
-
-    /// All entries under a prefix, page by page at one revision; none when etcd has forgotten it.
-    async fn read_pages(
-        &self,
-        prefix: &[u8],
-    ) -> Result<Option<(Vec<Entry>, Revision)>, StoreError> {
-        let (start, end) = (self.layout.data_key(prefix), end_of(&self.layout.data_key(prefix)));
-        let page = || GetOptions::new().with_range(end.clone()).with_limit(PAGE_ENTRIES);
-        let first = TxnOp::get(start, Some(page()));
-        let answer = self.read_txn(vec![first, self.get_head()]).await?;
-        let at = answer.header().ok_or_else(|| damaged("without its revision"))?.revision();
-        let mut found = gets(&answer);
-        let (Some(mut part), Some(head)) = (found.next(), found.next()) else {
-            return Err(damaged("less than it was asked"));
-        };
-        let mut entries = Vec::new();
-        loop {
-            entries.extend(part.kvs().iter().filter_map(|pair| self.entry(pair)));
-            let (true, Some(last)) = (part.more(), part.kvs().last()) else {
-                return Ok(Some((entries, last_put(head.kvs()))));
-            };
-            // The smallest key after the last one.
-            let next = [last.key(), &[0]].concat();
-            let options = page().with_revision(at);
-            let answer = self.pool.call(Repeat::Always, |client| {
-                let mut kv = client.kv_client().max_decoding_message_size(PAGE_BYTES_MAX);
-                let (next, options) = (next.clone(), options.clone());
-                async move { kv.get(next, Some(options)).await }
-            });
-            part = match answer.await? {
-                Ok(part) => part,
-                Err(error) if is_compacted(&error) => return Ok(None),
-                Err(error) => return Err(unavailable(&error)),
-            };
-        }
+        Ok((
+            entry.kvs().first().and_then(|pair| entry_of(&self.layout, pair)),
+            last_put(head.kvs()),
+        ))
     }
 
     async fn read_all(&self, prefix: &[u8]) -> Result<(Vec<Entry>, Revision), StoreError> {
         for _ in 0..READS_MAX {
-            if let Some(found) = self.read_pages(prefix).await? {
-                return Ok(found);
+            let mut pages = Pages::begin(self, prefix).await?;
+            let mut entries = Vec::new();
+            loop {
+                match pages.next_page().await {
+                    Ok(Some(page)) => entries.extend(page),
+                    Ok(None) => return Ok((entries, pages.head)),
+                    Err(PageFault::Compacted) => break,
+                    Err(PageFault::Store(error)) => return Err(error),
+                }
             }
         }
         let detail =
@@ -332,6 +305,10 @@ impl Store for EtcdStore {
 
     fn read_prefix<'a>(&'a self, prefix: &'a [u8]) -> StoreFuture<'a, (Vec<Entry>, Revision)> {
         Box::pin(self.read_all(prefix))
+    }
+
+    fn scan(&self) -> StoreFuture<'_, Scan> {
+        Box::pin(async { Ok(Pages::begin(self, b"").await?.into_scan()) })
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Revision> {

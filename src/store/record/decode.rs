@@ -46,6 +46,11 @@ pub(super) fn decode(key: StoredKey, value: &[u8]) -> Decoded<Stored> {
             check_format(format)?;
             Stored::Keyring(content)
         }
+        StoredKey::Import => {
+            let proto::Import { format, digest } = message(value)?;
+            check_format(format)?;
+            Stored::Import(digest)
+        }
         StoredKey::KeyUse(secret_id) => Stored::KeyUse(key_use(secret_id, value)?),
         StoredKey::DoneRequest { .. } => Stored::DoneRequest(done_request(value)?),
         StoredKey::ChangeEntry { owner_uin, sequence } => {

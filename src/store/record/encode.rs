@@ -103,6 +103,12 @@ pub fn encode_store_id(id: &str) -> Vec<u8> {
     proto::StoreId { format: FORMAT, id: id.to_owned() }.encode_to_vec()
 }
 
+/// The record of an import of the archive with this digest.
+#[must_use]
+pub fn encode_import(digest: &[u8]) -> Vec<u8> {
+    proto::Import { format: FORMAT, digest: digest.to_vec() }.encode_to_vec()
+}
+
 /// The bytes of the record of the wrapped data key.
 #[must_use]
 pub fn encode_keyring(content: &[u8]) -> Vec<u8> {

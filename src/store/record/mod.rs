@@ -19,8 +19,8 @@ use crate::directory::{AccountState, Change, OperatorPreset, Record, SecretId, U
 
 pub use change_entry::encode_change_entry;
 pub use encode::{
-    encode, encode_done_request, encode_for_log, encode_key_use, encode_keyring, encode_next_uin,
-    encode_operator_digest, encode_operator_preset, encode_store_id,
+    encode, encode_done_request, encode_for_log, encode_import, encode_key_use, encode_keyring,
+    encode_next_uin, encode_operator_digest, encode_operator_preset, encode_store_id,
 };
 
 /// The version of every record's format that this program writes.
@@ -73,6 +73,8 @@ pub enum Stored {
     StoreId(String),
     /// The wrapped data key, in the vault's own encoding.
     Keyring(Vec<u8>),
+    /// An import that has not ended: the digest of its archive.
+    Import(Vec<u8>),
     /// When an access key was last used.
     KeyUse(KeyUse),
     /// A request that was done.
@@ -148,6 +150,7 @@ pub fn load_account(owner_uin: u64, entries: &[Entry]) -> Result<AccountState, R
             | Stored::NextUin(_)
             | Stored::StoreId(_)
             | Stored::Keyring(_)
+            | Stored::Import(_)
             | Stored::KeyUse(_)
             | Stored::DoneRequest(_)
             | Stored::ChangeEntry(_) => {
@@ -184,6 +187,7 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
             | Stored::NextUin(_)
             | Stored::StoreId(_)
             | Stored::Keyring(_)
+            | Stored::Import(_)
             | Stored::KeyUse(_)
             | Stored::DoneRequest(_)
             | Stored::ChangeEntry(_) => Ok(None),
@@ -199,6 +203,7 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
                 | StoredKey::NextUin
                 | StoredKey::StoreId
                 | StoredKey::Keyring
+                | StoredKey::Import
                 | StoredKey::KeyUse(_)
                 | StoredKey::DoneRequest { .. }
                 | StoredKey::ChangeEntry { .. },

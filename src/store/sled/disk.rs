@@ -14,6 +14,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::acknowledged::Acknowledged;
 use super::layout::{self, Census, Head, StoredValue, damaged};
 use super::open::{explain, io_error};
+use super::scan::Scans;
 use crate::store::change::{ChangeLog, ChangeRetention, PageLimits, check_start, page_of};
 use crate::store::commit::{ChangeSet, Commit, Mutation};
 use crate::store::contract::{Entry, Revision, StoreFuture};
@@ -32,6 +33,7 @@ pub(super) struct Disk {
     pub(super) flush_turn: tokio::sync::Mutex<()>,
     pub(super) acknowledged: Mutex<Acknowledged>,
     pub(super) durable: watch::Sender<Revision>,
+    pub(super) scans: Scans,
     /// Why the store stopped. Never unset.
     pub(super) stopped: OnceLock<String>,
 }
@@ -109,7 +111,8 @@ impl Disk {
         self.db.get(tree_key).map_err(|error| self.explain(&error))
     }
 
-    fn entry(&self, key: Vec<u8>, stored: &[u8]) -> Result<Entry, StoreError> {
+    /// The entry of a pair of the tree; its pieces are read.
+    pub(super) fn entry(&self, key: Vec<u8>, stored: &[u8]) -> Result<Entry, StoreError> {
         let stored = StoredValue::decode(stored)?;
         let value = match stored {
             StoredValue::Inline { value, .. } => value.to_vec(),
@@ -136,6 +139,7 @@ impl Disk {
             Some(stored) => Ok(Some(StoredValue::decode(&stored)?.revision())),
             None => Ok(None),
         })?;
+        self.put_aside(&commit.mutations)?;
         let revision = Revision(head.revision.0.saturating_add(1));
         let mut batch = Batch::default();
         let mut census = head.census;

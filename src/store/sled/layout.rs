@@ -188,6 +188,11 @@ pub(super) fn entry_key(key: &[u8]) -> Vec<u8> {
     [&[ENTRY_TAG], key].concat()
 }
 
+/// What comes after the tree's keys of all entries.
+pub(super) fn entries_end() -> Vec<u8> {
+    vec![ENTRY_TAG.saturating_add(1)]
+}
+
 /// The entry's own key again.
 pub(super) fn entry_key_of(tree_key: &[u8]) -> Result<Vec<u8>, StoreError> {
     match tree_key.split_first() {

@@ -28,16 +28,19 @@ mod acknowledged;
 mod disk;
 mod layout;
 mod open;
+mod scan;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::disk::{Disk, thread_error};
+use self::scan::ASIDE_BYTES_MAX;
 use crate::store::change::{ChangeRetention, LogWatch, Watch, check_start};
 use crate::store::commit::{Commit, CommitLimits};
 use crate::store::contract::{Entry, Revision, Store, StoreFuture};
 use crate::store::error::StoreError;
+use crate::store::scan::Scan;
 
 /// The largest commit of this engine. It is held in memory a few times over while it is written.
 const COMMIT_LIMITS: CommitLimits =
@@ -131,6 +134,14 @@ impl Store for SledStore {
                 self.disk.blocking(move |disk| disk.read_prefix(&prefix)).await?;
             self.disk.ensure_durable(revision).await?;
             Ok((entries, revision))
+        })
+    }
+
+    fn scan(&self) -> StoreFuture<'_, Scan> {
+        Box::pin(async {
+            let scan = self.disk.blocking(|disk| disk.begin_scan(ASIDE_BYTES_MAX)).await?;
+            self.disk.ensure_durable(scan.revision()).await?;
+            Ok(scan.into_scan())
         })
     }
 

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::acknowledged::Acknowledged;
 use super::disk::Disk;
 use super::layout::{self, Head, damaged};
+use super::scan::Scans;
 use crate::store::change::ChangeRetention;
 use crate::store::contract::Revision;
 use crate::store::error::StoreError;
@@ -72,6 +73,7 @@ impl Disk {
             flush_turn: tokio::sync::Mutex::new(()),
             acknowledged: Mutex::new(acknowledged),
             durable: watch::Sender::new(head.revision),
+            scans: Scans::default(),
             stopped: OnceLock::new(),
             dir,
         };

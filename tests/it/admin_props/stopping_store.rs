@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use camgate::store::{
-    Commit, CommitLimits, Entry, MemoryStore, Revision, Store, StoreFuture, Watch,
+    Commit, CommitLimits, Entry, MemoryStore, Revision, Scan, Store, StoreFuture, Watch,
 };
 use tokio::sync::watch;
 
@@ -82,6 +82,10 @@ impl Store for StoppingStore {
 
     fn read_prefix<'a>(&'a self, prefix: &'a [u8]) -> StoreFuture<'a, (Vec<Entry>, Revision)> {
         self.operation(self.inner.read_prefix(prefix))
+    }
+
+    fn scan(&self) -> StoreFuture<'_, Scan> {
+        self.operation(self.inner.scan())
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Revision> {

@@ -189,6 +189,7 @@ fn kind(stored: &Stored) -> &'static str {
         Stored::NextUin(_) => "next uin",
         Stored::StoreId(_) => "store id",
         Stored::Keyring(_) => "keyring",
+        Stored::Import(_) => "import",
         Stored::KeyUse(_) => "key use",
         Stored::DoneRequest(_) => "done request",
         Stored::ChangeEntry(_) => "change entry",

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use camgate::store::{
-    Commit, CommitLimits, Entry, MemoryStore, Revision, Store, StoreError, StoreFuture, Watch,
+    Commit, CommitLimits, Entry, MemoryStore, Revision, Scan, Store, StoreError, StoreFuture, Watch,
 };
 use tokio::sync::Mutex;
 
@@ -107,6 +107,10 @@ impl Store for WrappedStore {
 
     fn read_prefix<'a>(&'a self, prefix: &'a [u8]) -> StoreFuture<'a, (Vec<Entry>, Revision)> {
         self.written.read_prefix(prefix)
+    }
+
+    fn scan(&self) -> StoreFuture<'_, Scan> {
+        self.written.scan()
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Revision> {

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use camgate::store::{
-    Commit, EtcdOptions, EtcdStore, NodeEntry, Revision, Store, StoreError, StoreFuture,
-};
+use camgate::store::{Commit, NodeEntry, Revision, Store, StoreError, StoreFuture};
 use etcd_client::{Client, CompactionOptions};
 
 use super::{last_error, next_change};
@@ -21,16 +19,11 @@ fn shared() -> &'static Cluster {
     SHARED.get_or_init(|| start_now(1))
 }
 
-fn options(cluster: &Cluster, prefix: &str) -> EtcdOptions {
-    let (members, prefix) = (cluster.urls(), prefix.to_owned());
-    EtcdOptions { members, prefix, credentials: None, tls: None }
-}
-
 /// An empty store of its own in the shared cluster.
 pub(super) async fn new_store() -> Arc<dyn Store> {
     let cluster = tokio::task::spawn_blocking(shared).await.unwrap();
     let prefix = format!("test-{}", STORES.fetch_add(1, Ordering::Relaxed));
-    Arc::new(EtcdStore::open(options(cluster, &prefix)).await.unwrap())
+    Arc::new(cluster.store(&prefix).await)
 }
 
 fn start_now(size: usize) -> Cluster {
@@ -69,7 +62,7 @@ async fn commit_among_others(store: &dyn Store, other: &mut Client) -> Vec<Revis
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_in_the_cluster_do_not_count() {
     let cluster = start(1).await;
-    let store = EtcdStore::open(options(&cluster, "ours")).await.unwrap();
+    let store = cluster.store("ours").await;
     let mut other = Client::connect(cluster.urls(), None).await.unwrap();
     let revisions = commit_among_others(&store, &mut other).await;
     let last = *revisions.last().unwrap();
@@ -82,7 +75,7 @@ async fn others_in_the_cluster_do_not_count() {
         assert_eq!(next_change(&mut watch).await.revision, *expected);
     }
     // Another store in the same cluster has nothing of it.
-    let beside = EtcdStore::open(options(&cluster, "beside")).await.unwrap();
+    let beside = cluster.store("beside").await;
     assert_eq!(beside.head().await.unwrap(), Revision::EMPTY);
     assert!(beside.read_prefix(b"").await.unwrap().0.is_empty());
 }
@@ -90,7 +83,7 @@ async fn others_in_the_cluster_do_not_count() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_from_before_a_compaction_is_told() {
     let cluster = start(1).await;
-    let store = EtcdStore::open(options(&cluster, "ours")).await.unwrap();
+    let store = cluster.store("ours").await;
     let mut other = Client::connect(cluster.urls(), None).await.unwrap();
     let revisions = commit_among_others(&store, &mut other).await;
     let mut begun = store.watch(revisions[1]).await.unwrap();
@@ -131,9 +124,29 @@ async fn long_reads_are_at_one_revision() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_of_what_was_compacted_is_lost() {
+    let cluster = start(1).await;
+    let store = cluster.store("ours").await;
+    let mut head = Revision::EMPTY;
+    for part in 0..5_u8 {
+        let puts = (0..50_u8).fold(Commit::new(), |it, number| it.put([part, number], "v"));
+        head = store.commit(puts).await.unwrap();
+    }
+    let mut scan = store.scan().await.unwrap();
+    assert_eq!(scan.next().await.unwrap().unwrap().len(), 100);
+    let now = store.commit(Commit::new().put("k", "v")).await.unwrap();
+    let mut other = Client::connect(cluster.urls(), None).await.unwrap();
+    let at = i64::try_from(now.0).unwrap();
+    other.compact(at, Some(CompactionOptions::new().with_physical())).await.unwrap();
+    let fault = scan.next().await.unwrap().unwrap_err();
+    assert!(matches!(fault, StoreError::ScanLost { at, .. } if at == head), "{fault}");
+    assert!(scan.next().await.is_none(), "an error is the last item");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_is_gone_is_not_asked_twice() {
     let mut cluster = start(3).await;
-    let store = EtcdStore::open(options(&cluster, "ours")).await.unwrap();
+    let store = cluster.store("ours").await;
     store.commit(Commit::new().put("k", "1")).await.unwrap();
     let mut watch = store.watch(store.head().await.unwrap()).await.unwrap();
     for at in 0..3 {
@@ -164,7 +177,7 @@ async fn a_member_that_is_gone_is_not_asked_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_majority_nothing_is_answered_in_time() {
     let mut cluster = start(3).await;
-    let store = EtcdStore::open(options(&cluster, "ours")).await.unwrap();
+    let store = cluster.store("ours").await;
     store.commit(Commit::new().put("k", "1")).await.unwrap();
     cluster.members[0].kill();
     cluster.members[1].freeze();
@@ -184,10 +197,7 @@ async fn without_a_majority_nothing_is_answered_in_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_are_known_while_they_say_that_they_run() {
     let cluster = start(1).await;
-    let (one, two) = (
-        EtcdStore::open(options(&cluster, "ours")).await.unwrap(),
-        EtcdStore::open(options(&cluster, "ours")).await.unwrap(),
-    );
+    let (one, two) = (cluster.store("ours").await, cluster.store("ours").await);
     let entry = |id: &str| NodeEntry { id: id.to_owned(), value: b"v".to_vec() };
     one.announce(&entry("a")).await.unwrap();
     two.announce(&entry("b")).await.unwrap();

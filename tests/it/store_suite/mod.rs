@@ -18,6 +18,7 @@ mod concurrent;
 mod etcd_cluster;
 mod limits;
 mod model;
+mod scanning;
 mod sled_dir;
 mod watching;
 
@@ -128,6 +129,8 @@ conformance![
     concurrent::a_dropped_commit_is_whole_or_absent,
     limits::limits_hold_at_n_and_refuse_n_plus_1,
     limits::the_largest_commit_of_small_mutations_is_taken,
+    scanning::a_scan_is_at_one_revision_whatever_is_committed_meanwhile,
+    scanning::a_scan_of_an_empty_store_has_nothing,
     watching::a_watch_from_any_revision_yields_exactly_the_missing_commits,
     watching::a_watch_waits_for_commits_and_survives_a_dropped_wait,
     watching::a_watch_ahead_of_the_store_is_refused,

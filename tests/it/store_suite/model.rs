@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camgate::store::{
-    ChangeRetention, ChangeSet, Commit, Entry, MemoryStore, Mutation, Precondition, Revision,
+    ChangeRetention, ChangeSet, Commit, Entry, MemoryStore, Mutation, Precondition, Revision, Scan,
     SledStore, Store, StoreError,
 };
 use proptest::collection::vec;
@@ -31,6 +31,10 @@ enum Step {
     ReadPrefix(usize, usize),
     /// Watches from this many revisions before the head.
     Watch(u64),
+    /// Begins a scan, which is read some steps later.
+    Scan,
+    /// Reads all scans that were begun.
+    ReadScans,
     /// Closes and opens, where there is something to open.
     Reopen,
 }
@@ -59,6 +63,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => key().prop_map(Step::Read),
         2 => (key(), 0..3_usize).prop_map(|(key, len)| Step::ReadPrefix(key, len)),
         2 => (0..10_u64).prop_map(Step::Watch),
+        2 => Just(Step::Scan),
+        1 => Just(Step::ReadScans),
         1 => Just(Step::Reopen),
     ]
 }
@@ -194,8 +200,20 @@ async fn check_watch(store: &dyn Store, model: &Model, back: u64) {
     }
 }
 
+/// Each scan must give what was there when it began.
+async fn read_scans(scans: &mut Vec<(Scan, Vec<Entry>)>) {
+    for (mut scan, expected) in scans.drain(..) {
+        let mut found = Vec::new();
+        while let Some(page) = scan.next().await {
+            found.extend(page.unwrap());
+        }
+        assert!(found == expected, "a scan at {}", scan.revision());
+    }
+}
+
 async fn run(mut subject: Subject, steps: Vec<Step>) {
     let mut model = Model::default();
+    let mut scans = Vec::new();
     for step in steps {
         match step {
             Step::Commit { preconditions, mutations } => {
@@ -215,9 +233,19 @@ async fn run(mut subject: Subject, steps: Vec<Step>) {
                 assert!(found == (model.entries_under(prefix), model.head()), "{prefix:?}");
             }
             Step::Watch(back) => check_watch(subject.store(), &model, back).await,
-            Step::Reopen => subject.reopen().await,
+            Step::Scan => {
+                let scan = subject.store().scan().await.unwrap();
+                assert_eq!(scan.revision(), model.head());
+                scans.push((scan, model.entries_under(b"")));
+            }
+            Step::ReadScans => read_scans(&mut scans).await,
+            Step::Reopen => {
+                read_scans(&mut scans).await;
+                subject.reopen().await;
+            }
         }
     }
+    read_scans(&mut scans).await;
     let found = subject.store().read_prefix(b"").await.unwrap();
     assert!(found == (model.entries_under(b""), model.head()));
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
+use camgate::store::{EtcdOptions, EtcdStore};
 use tempfile::TempDir;
 
 /// What is waited for comes, or the test fails.
@@ -85,6 +86,13 @@ impl Cluster {
         let started: Vec<_> = members.iter_mut().map(Member::spawn).collect();
         started.into_iter().for_each(wait_until_it_serves);
         Self { members, _dir: dir }
+    }
+
+    /// The store in it under a prefix.
+    pub(crate) async fn store(&self, prefix: &str) -> EtcdStore {
+        let (members, prefix) = (self.urls(), prefix.to_owned());
+        let options = EtcdOptions { members, prefix, credentials: None, tls: None };
+        EtcdStore::open(options).await.unwrap()
     }
 
     /// What `--store` says of it.
