@@ -67,7 +67,7 @@ lint: tools packages
 
 test-all: tools packages
 	@mkdir -p target
-	{ $(CARGO) test $(FEATURES) --lib --bins --test it --test prop && \
+	{ $(CARGO) test $(FEATURES) --lib --bins --example cells --test it --test prop && \
 	  $(CARGO) test $(FEATURES) --doc && \
 	  CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_TEST) $(CARGO) test $(FEATURES) --test crash && \
 	  $(CARGO) test $(FEATURES) --test cluster -- --nocapture --test-threads 1; } 2>&1 \

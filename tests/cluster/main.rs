@@ -19,6 +19,7 @@ mod history;
 mod load;
 mod proxy;
 mod server;
+mod sizes;
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
