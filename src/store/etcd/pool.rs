@@ -118,7 +118,28 @@ pub(super) fn is_too_long(error: &Error) -> bool {
 
 /// An error as callers of the store see it.
 pub(super) fn unavailable(error: &Error) -> StoreError {
-    StoreError::Unavailable { detail: format!("etcd: {error}") }
+    StoreError::Unavailable { detail: format!("etcd: {}", describe(error)) }
+}
+
+/// What an error says, without what only this client's authors can read.
+fn describe(error: &Error) -> String {
+    match error {
+        Error::GRpcStatus(status) if !status.message().is_empty() => status.message().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What is said of a member that gave no answer.
+fn describe_failure(url: &str, error: &Error) -> String {
+    let is_closed = matches!(error, Error::GRpcStatus(it) if it.code() == Code::Cancelled);
+    let hint = match is_closed && url.starts_with("https://") {
+        true => {
+            "; the member closed the connection: it may want a client's certificate, \
+                 `certificate_file` and `key_file` of `[etcd]`"
+        }
+        false => "",
+    };
+    format!("{url}: {}{hint}", describe(error))
 }
 
 impl Pool {
@@ -190,7 +211,7 @@ impl Pool {
                     return Ok(Ok((answer, place)));
                 }
                 Ok(Err(error)) => {
-                    last = format!("{}: {error}", member.url);
+                    last = describe_failure(&member.url, &error);
                     let kind = failure(&error);
                     if kind == Failure::Answered {
                         return Ok(Err(error));

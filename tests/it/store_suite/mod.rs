@@ -16,6 +16,8 @@ mod cases;
 mod concurrent;
 #[cfg(feature = "etcd")]
 mod etcd_cluster;
+#[cfg(feature = "etcd")]
+mod etcd_secured;
 mod limits;
 mod model;
 mod scanning;

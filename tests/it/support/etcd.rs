@@ -53,8 +53,24 @@ impl Cluster {
     /// Starts a member for each of the ports where they listen to each other; they are told to
     /// reach each other at the ports that are advertised. Returns when each serves clients.
     pub(crate) fn start(peer_ports: &[u16], advertised: &[u16]) -> Self {
+        Self::start_with(peer_ports, advertised, "http", &[])
+    }
+
+    /// A member that serves clients by TLS, with these arguments more.
+    pub(crate) fn start_secured(arguments: &[String]) -> Self {
+        let ports = free_ports(1);
+        Self::start_with(&ports, &ports, "https", arguments)
+    }
+
+    fn start_with(
+        peer_ports: &[u16],
+        advertised: &[u16],
+        scheme: &str,
+        further: &[String],
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let client_url = |port: u16| format!("{scheme}://127.0.0.1:{port}");
         let client_ports = free_ports(peer_ports.len());
         let ports: Vec<(u16, u16)> =
             client_ports.into_iter().zip(peer_ports.iter().copied()).collect();
@@ -68,8 +84,8 @@ impl Cluster {
                 let arguments = [
                     ("name", format!("m{at}")),
                     ("data-dir", data.display().to_string()),
-                    ("listen-client-urls", url(*client)),
-                    ("advertise-client-urls", url(*client)),
+                    ("listen-client-urls", client_url(*client)),
+                    ("advertise-client-urls", client_url(*client)),
                     ("listen-peer-urls", url(*peer)),
                     ("initial-advertise-peer-urls", url(advertised[at])),
                     ("initial-cluster", all.join(",")),
@@ -78,8 +94,9 @@ impl Cluster {
                     ("logger", "zap".to_owned()),
                     ("log-outputs", "stdout".to_owned()),
                 ];
-                let arguments = arguments.map(|(key, value)| format!("--{key}={value}")).to_vec();
-                Member { url: url(*client), arguments, running: None }
+                let arguments = arguments.map(|(key, value)| format!("--{key}={value}"));
+                let arguments = [&arguments[..], further].concat();
+                Member { url: client_url(*client), arguments, running: None }
             })
             .collect();
         // All at once: none serves before most are there.
