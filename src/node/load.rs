@@ -17,10 +17,13 @@ use crate::catalog::Catalog;
 use crate::directory::Account;
 use crate::store::{Commit, Revision, Store, StoreError};
 
+/// How often it is tried to name a new store, when others do so too.
+const NAMING_ATTEMPTS_MAX: u32 = 16;
+
 /// The store's id; makes one on first use.
 pub(super) async fn store_id(store: &dyn Store) -> Result<String, NodeError> {
     let key = records::store_id_key();
-    loop {
+    for _ in 0..NAMING_ATTEMPTS_MAX {
         if let (Some(entry), _) = store.read(&key).await? {
             return records::decode_store_id(&entry);
         }
@@ -38,6 +41,7 @@ pub(super) async fn store_id(store: &dyn Store) -> Result<String, NodeError> {
             Err(other) => return Err(other.into()),
         }
     }
+    Err(StoreError::Unavailable { detail: "others keep naming the store".to_owned() }.into())
 }
 
 /// The presets as recorded, with what ships.

@@ -19,10 +19,12 @@ use crate::directory::{
     operator_presets_update,
 };
 use crate::engine::World;
-use crate::store::{Commit, Entry, StoreError, policy_files};
+use crate::store::{Batcher, Commit, Entry, Mutation, Revision, StoreError, policy_files};
 
 /// How often the records are tried when other nodes write them too.
 const RECORD_ATTEMPTS_MAX: u32 = 16;
+/// Most bytes of the digest's record with its key.
+const DIGEST_RECORD_BYTES_MAX: usize = 256;
 
 /// Where the operator's own presets are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +79,22 @@ pub(super) async fn poll(node: Arc<Node>, files: PolicyFiles) {
     }
 }
 
+/// What stands for a digest while what it is of is recorded in several commits.
+fn unfinished(digest: &str) -> String {
+    format!("unfinished {digest}")
+}
+
+/// A commit of presets, if nobody else has recorded any since.
+fn presets_commit(digest_at: Option<Revision>, presets: Vec<Mutation>, digest: &str) -> Commit {
+    let key = records::presets_digest_key();
+    let mut commit = match digest_at {
+        Some(revision) => Commit::new().require_at(key.clone(), revision),
+        None => Commit::new().require_absent(key.clone()),
+    };
+    commit.mutations = presets;
+    commit.put(key, records::encode_digest(digest))
+}
+
 impl Node {
     /// Compares the operator's files with the records now, records what is new, and returns when it
     /// is in force here. Faults are reported by [`Node::readiness`].
@@ -128,7 +146,9 @@ impl Node {
         let shared = self.shared();
         match (last_seen, shared.digest.as_deref()) {
             (Some(last_seen), _) => last_seen != seen,
-            (None, Some(recorded)) => self.store.is_exclusive() || recorded == seen,
+            (None, Some(recorded)) => {
+                self.store.is_exclusive() || recorded == seen || recorded == unfinished(seen)
+            }
             (None, None) => true,
         }
     }
@@ -152,7 +172,8 @@ impl Node {
         .into())
     }
 
-    /// Commits what is new; false when another node was faster.
+    /// Commits what is new; false when another node was faster. What is more than a commit of this
+    /// engine goes in several, and the digest on record is no node's until the last.
     async fn commit_presets(
         &self,
         recorded: &Recorded,
@@ -163,17 +184,22 @@ impl Node {
             return Ok(true);
         }
         self.check_writable()?;
-        let key = records::presets_digest_key();
-        let mut commit = match &recorded.digest_entry {
-            Some(entry) => Commit::new().require_at(key.clone(), entry.revision),
-            None => Commit::new().require_absent(key.clone()),
-        };
+        let mut batches =
+            Batcher::new(self.store.commit_limits(), usize::MAX, 1, DIGEST_RECORD_BYTES_MAX);
+        let mut digest_at = recorded.digest_entry.as_ref().map(|entry| entry.revision);
         for preset in &update.records {
             let (key, value) = records::encode_preset(preset);
-            commit = commit.put(key, value);
+            if let Some(full) = batches.push(Mutation::Put { key, value }) {
+                let digest = unfinished(&update.digest);
+                match self.store.commit(presets_commit(digest_at, full, &digest)).await {
+                    Ok(revision) => digest_at = Some(revision),
+                    Err(StoreError::Conflict { .. }) => return Ok(false),
+                    Err(other) => return Err(other.into()),
+                }
+            }
         }
-        commit = commit.put(key, records::encode_digest(&update.digest));
-        match self.store.commit(commit).await {
+        let last = presets_commit(digest_at, batches.take(), &update.digest);
+        match self.store.commit(last).await {
             Ok(revision) => {
                 info!(presets = update.records.len(), %revision, "operator presets recorded");
                 let wait_ms = self.settings.visible_wait_ms;

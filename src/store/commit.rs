@@ -23,6 +23,46 @@ pub struct CommitLimits {
     pub mutations_max: usize,
 }
 
+/// Mutations on their way into commits that an engine takes: for what is larger than one commit and
+/// need not be one.
+#[derive(Debug)]
+pub struct Batcher {
+    mutations: Vec<Mutation>,
+    bytes: usize,
+    mutations_max: usize,
+    bytes_max: usize,
+}
+
+impl Batcher {
+    /// Batches within the limits, and of at most so many bytes, with `spare` mutations to be added
+    /// to each by the caller, in `spare_bytes`.
+    #[must_use]
+    pub fn new(limits: CommitLimits, bytes_max: usize, spare: usize, spare_bytes: usize) -> Self {
+        Self {
+            mutations: Vec::new(),
+            bytes: 0,
+            mutations_max: limits.mutations_max.saturating_sub(spare).max(1),
+            bytes_max: limits.commit_bytes_max.saturating_sub(spare_bytes).min(bytes_max),
+        }
+    }
+
+    /// Adds one; gives what was added before when there is no room for it beside that.
+    pub fn push(&mut self, mutation: Mutation) -> Option<Vec<Mutation>> {
+        let bytes = self.bytes.saturating_add(mutation.byte_len());
+        let is_full = self.mutations.len() >= self.mutations_max || bytes > self.bytes_max;
+        let full = (is_full && !self.mutations.is_empty()).then(|| self.take());
+        self.bytes = self.bytes.saturating_add(mutation.byte_len());
+        self.mutations.push(mutation);
+        full
+    }
+
+    /// What is left.
+    pub fn take(&mut self) -> Vec<Mutation> {
+        self.bytes = 0;
+        std::mem::take(&mut self.mutations)
+    }
+}
+
 /// What must be true of one key for a commit to take effect.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Precondition {
@@ -238,4 +278,32 @@ fn at_most(what: CommitLimit, limit: usize, actual: usize) -> Result<(), StoreEr
         return Err(StoreError::TooLarge { what, limit, actual });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(number: usize, bytes: usize) -> Mutation {
+        Mutation::Put { key: vec![b'k', u8::try_from(number).unwrap()], value: vec![0; bytes - 2] }
+    }
+
+    #[test]
+    fn batches_are_as_large_as_they_may_be_and_no_larger() {
+        let limits = CommitLimits { commit_bytes_max: 1_000, mutations_max: 4 };
+        let sizes = [100, 100, 100, 100, 900, 50, 2, 1_500, 2];
+        let mut batcher = Batcher::new(limits, 950, 1, 0);
+        let mut batches = Vec::new();
+        for (number, bytes) in sizes.into_iter().enumerate() {
+            batches.extend(batcher.push(put(number, bytes)));
+        }
+        batches.push(batcher.take());
+        let counts: Vec<usize> = batches.iter().map(Vec::len).collect();
+        // One that is too large by itself goes alone, for the engine to refuse.
+        assert_eq!(counts, [3, 1, 2, 1, 1, 1]);
+        let all: Vec<Mutation> = batches.into_iter().flatten().collect();
+        let expected: Vec<_> = sizes.into_iter().enumerate().map(|(at, it)| put(at, it)).collect();
+        assert_eq!(all, expected);
+        assert!(batcher.take().is_empty());
+    }
 }

@@ -23,7 +23,8 @@ mod sled;
 pub use self::sled::SledStore;
 pub use change::{ChangeRetention, Watch};
 pub use commit::{
-    ChangeSet, Commit, CommitLimits, KEY_BYTES_MAX, Mutation, Precondition, VALUE_BYTES_MAX,
+    Batcher, ChangeSet, Commit, CommitLimits, KEY_BYTES_MAX, Mutation, Precondition,
+    VALUE_BYTES_MAX,
 };
 pub use contract::{Entry, NodeEntry, Revision, Store, StoreFuture};
 pub use error::{CommitLimit, StoreError};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::lang::hex::hex;
 use crate::store::key;
 
 /// How many entries there are, how many bytes, and a digest of all keys and values.
@@ -34,8 +35,7 @@ impl Contents {
 
 /// A digest for people.
 pub(super) fn digest_text(digest: &[u8]) -> String {
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digits}")
+    format!("sha256:{}", hex(digest))
 }
 
 /// Whether an entry belongs to the store itself, and not to what is in it.

@@ -5,19 +5,17 @@
 //! with the same archive.
 
 use std::io::Read;
-use std::mem;
 
 use super::contents::{Contents, Sum, is_of_the_store};
 use super::error::ArchiveError;
 use super::read::ArchiveReader;
-use crate::store::commit::{Commit, Mutation};
+use crate::store::commit::{Batcher, Commit, Mutation};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
+use crate::store::key;
 use crate::store::record::{self, Stored};
-use crate::store::{KEY_BYTES_MAX, VALUE_BYTES_MAX, key};
 
-/// A commit ends with the entry that brings it to this many bytes, or earlier where the engine
-/// takes less.
+/// Most bytes of a commit, or fewer where the engine takes less.
 const COMMIT_BYTES: usize = 1024 * 1024;
 
 /// Brings an archive into an empty store. `contents` is what [`super::verify`] said of the same
@@ -33,14 +31,16 @@ pub async fn import<R: Read>(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), ArchiveError> {
     mark(store, contents).await?;
-    let mut batch = Batch::new(store);
+    let mut batches = Batcher::new(store.commit_limits(), COMMIT_BYTES, 0, 0);
     while let Some(entries) = archive.next_pairs()? {
         for (key, value) in entries {
-            batch.add(key, value).await?;
+            if let Some(full) = batches.push(Mutation::Put { key, value }) {
+                commit(store, full).await?;
+            }
         }
         progress(archive.entries());
     }
-    batch.flush().await?;
+    commit(store, batches.take()).await?;
     let found = read_contents(store).await?;
     if archive.contents() != Some(contents) || found != contents {
         return Err(ArchiveError::Differs { expected: contents, found });
@@ -89,46 +89,12 @@ async fn read_contents(store: &dyn Store) -> Result<Contents, ArchiveError> {
     Ok(sum.contents())
 }
 
-/// Entries on their way into a store.
-struct Batch<'a> {
-    store: &'a dyn Store,
-    mutations: Vec<Mutation>,
-    bytes: usize,
-    mutations_max: usize,
-    /// With room for one more entry of any size.
-    bytes_max: usize,
-}
-
-impl<'a> Batch<'a> {
-    fn new(store: &'a dyn Store) -> Self {
-        let limits = store.commit_limits();
-        let bytes_max = limits.commit_bytes_max.saturating_sub(KEY_BYTES_MAX + VALUE_BYTES_MAX);
-        Self {
-            store,
-            mutations: Vec::new(),
-            bytes: 0,
-            mutations_max: limits.mutations_max,
-            bytes_max: bytes_max.min(COMMIT_BYTES),
-        }
-    }
-
-    async fn add(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
-        self.bytes = self.bytes.saturating_add(key.len()).saturating_add(value.len());
-        self.mutations.push(Mutation::Put { key, value });
-        if self.mutations.len() >= self.mutations_max || self.bytes >= self.bytes_max {
-            self.flush().await?;
-        }
-        Ok(())
-    }
-
-    async fn flush(&mut self) -> Result<(), StoreError> {
-        if self.mutations.is_empty() {
-            return Ok(());
-        }
+/// Commits a batch into a store that is still marked.
+async fn commit(store: &dyn Store, mutations: Vec<Mutation>) -> Result<(), StoreError> {
+    if !mutations.is_empty() {
         let mut commit = Commit::new().require_exists(key::IMPORT);
-        commit.mutations = mem::take(&mut self.mutations);
-        self.bytes = 0;
-        self.store.commit(commit).await?;
-        Ok(())
+        commit.mutations = mutations;
+        store.commit(commit).await?;
     }
+    Ok(())
 }

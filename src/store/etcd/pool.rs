@@ -123,10 +123,12 @@ pub(super) fn unavailable(error: &Error) -> StoreError {
 
 /// What an error says, without what only this client's authors can read.
 fn describe(error: &Error) -> String {
-    match error {
-        Error::GRpcStatus(status) if !status.message().is_empty() => status.message().to_owned(),
-        other => other.to_string(),
+    if let Error::GRpcStatus(status) = error
+        && !status.message().is_empty()
+    {
+        return status.message().to_owned();
     }
+    error.to_string()
 }
 
 /// What is said of a member that gave no answer.

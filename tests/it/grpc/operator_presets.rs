@@ -4,11 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use camgate::directory::{OperatorFile, digest};
 use camgate::node::{NodeSettings, PolicyFiles, Readiness};
 use camgate::service::proto as pb;
-use camgate::store::MemoryStore;
+use camgate::store::record::encode_operator_digest;
+use camgate::store::{Commit, CommitLimits, MemoryStore, Store as _};
 use tokio::sync::watch;
 
+use super::wrapped_store::WrappedStore;
 use super::{APPS, ROOT, TestServer, app, question};
 
 fn policy(action: &str) -> String {
@@ -174,4 +177,58 @@ async fn patterns_that_are_none_make_the_node_not_ready() {
     let server = TestServer::start(Arc::new(MemoryStore::new()), Some(files), settings).await;
     assert!(!server.node.readiness().borrow().is_ready());
     server.stop().await;
+}
+
+/// A store of several nodes whose commits hold no more than four changes.
+fn small_commits() -> Arc<WrappedStore> {
+    let limits = CommitLimits { commit_bytes_max: 1024 * 1024, mutations_max: 4 };
+    Arc::new(WrappedStore::with_limits(limits))
+}
+
+fn write_many(dir: &Path) -> Vec<OperatorFile> {
+    let file = |number: usize| {
+        let (name, text) = (format!("多-{number:02}"), policy("im:DescribeConfInfo"));
+        std::fs::write(dir.join(format!("{name}.json")), &text).unwrap();
+        OperatorFile { name, content: Ok(text.into_bytes()) }
+    };
+    (0..10).map(file).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_presets_than_a_commit_holds_are_recorded_in_several() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = write_many(dir.path());
+    let store = small_commits();
+    let before = store.tries();
+    let mut server =
+        TestServer::start(store.clone(), Some(files(dir.path())), NodeSettings::default()).await;
+    assert!(server.node.readiness().borrow().is_ready());
+    // The store's id, and three presets with the digest in each of four commits.
+    assert_eq!(store.tries() - before, 1 + 4);
+    server.create_account().await;
+    for file in &written {
+        assert!(is_offered(&server, &file.name).await, "{}", file.name);
+    }
+    assert_eq!(server.node.shared().digest, Some(digest(&written)));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_node_has_not_finished_is_finished_by_one_with_the_same_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = write_many(dir.path());
+    for (of, is_finished) in [(digest(&written), true), (digest(&[]), false)] {
+        let store = small_commits();
+        let record = encode_operator_digest(&format!("unfinished {of}"));
+        store.commit(Commit::new().put("o!", record)).await.unwrap();
+        let mut server =
+            TestServer::start(store, Some(files(dir.path())), NodeSettings::default()).await;
+        let readiness = server.node.readiness().borrow().clone();
+        server.create_account().await;
+        assert_eq!(readiness.is_ready(), is_finished, "{readiness:?}");
+        for file in &written {
+            assert_eq!(is_offered(&server, &file.name).await, is_finished, "{}", file.name);
+        }
+        server.stop().await;
+    }
 }

@@ -68,7 +68,11 @@ async fn start_tls(folder: &Path, authority: &Authority) -> Cluster {
         format!("--key-file={}", file("etcd.key")),
         "--client-cert-auth=true".to_owned(),
     ];
-    tokio::task::spawn_blocking(move || Cluster::start_secured(&arguments)).await.unwrap()
+    let start = move || {
+        let ports = free_ports(1);
+        Cluster::start_with(&ports, &ports, "https", &arguments)
+    };
+    tokio::task::spawn_blocking(start).await.unwrap()
 }
 
 async fn refusal(options: EtcdOptions) -> String {
@@ -154,7 +158,7 @@ async fn a_user_needs_its_password_and_only_its_prefix() {
     assert_eq!(next_change(&mut watch).await.revision, first);
     let node = NodeEntry { id: "n1".to_owned(), value: b"v".to_vec() };
     store.announce(&node).await.unwrap();
-    assert_eq!(store.nodes().await.unwrap(), [node.clone()]);
+    assert_eq!(store.nodes().await.unwrap(), std::slice::from_ref(&node));
     for (user, part) in [
         (None, "user name is empty"),
         (Some(("camgate", "wrong")), "authentication failed"),

@@ -56,13 +56,8 @@ impl Cluster {
         Self::start_with(peer_ports, advertised, "http", &[])
     }
 
-    /// A member that serves clients by TLS, with these arguments more.
-    pub(crate) fn start_secured(arguments: &[String]) -> Self {
-        let ports = free_ports(1);
-        Self::start_with(&ports, &ports, "https", arguments)
-    }
-
-    fn start_with(
+    /// The same, with what clients' addresses begin with, and further arguments of each member.
+    pub(crate) fn start_with(
         peer_ports: &[u16],
         advertised: &[u16],
         scheme: &str,
