@@ -205,8 +205,11 @@ impl Decider for Remote {
         // Read before asking: what the watch tells meanwhile makes the answer one of the past.
         let epoch = followed.epoch.load(Ordering::Acquire);
         let answer = self.fetch(question, later(&followed.revision(), at_least)).await?;
-        let (entry, at_ms) = (answer.clone(), self.now_ms());
-        self.cache.insert(question.clone(), Remembered { answer: entry, epoch, at_ms });
+        // What may be old already is not kept to grow older.
+        if answer.age_ms == 0 {
+            let (entry, at_ms) = (answer.clone(), self.now_ms());
+            self.cache.insert(question.clone(), Remembered { answer: entry, epoch, at_ms });
+        }
         Ok(answer)
     }
 }
@@ -304,14 +307,14 @@ fn answer(decision: proto::Decision) -> Answer {
     if decision.layer() != proto::Layer::Unspecified {
         reason = format!("{reason}:{}", word(decision.layer().as_str_name(), "LAYER_"));
     }
-    let proto::Decision { filter, revision, decision_id, .. } = decision;
+    let proto::Decision { filter, revision, decision_id, stale_ms, .. } = decision;
     Answer {
         is_allowed: outcome == proto::Outcome::Allow,
         reason,
         revision,
         decision_id,
         filter: filter.map(|it| Filter { all: it.all, resources: it.resources }),
-        age_ms: 0,
+        age_ms: i64::try_from(stale_ms).unwrap_or(i64::MAX),
         is_cached: false,
     }
 }

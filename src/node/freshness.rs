@@ -65,6 +65,17 @@ impl Freshness {
         }
         Ok(if age_ms > self.stale_after_ms { age_ms } else { 0 })
     }
+
+    /// That what is said now needs no mark, for what cannot carry one.
+    ///
+    /// # Errors
+    /// [`NodeError::Stale`] when it would.
+    pub(super) fn check_unmarked(&self) -> Result<(), NodeError> {
+        match self.mark_ms()? {
+            0 => Ok(()),
+            age_ms => Err(NodeError::Stale { age_ms, limit_ms: self.stale_after_ms }),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +97,9 @@ mod tests {
         assert_eq!(freshness.mark_ms().unwrap(), 0);
         assert!((2_000..3_000).contains(&old(2_000).mark_ms().unwrap()));
         assert!(matches!(old(6_000).mark_ms(), Err(NodeError::Stale { limit_ms: 5_000, .. })));
+        assert!(freshness.check_unmarked().is_ok());
+        let unmarked = old(2_000).check_unmarked();
+        assert!(matches!(unmarked, Err(NodeError::Stale { limit_ms: 1_000, .. })));
         let again = old(6_000);
         again.confirm(Instant::now());
         assert_eq!(again.mark_ms().unwrap(), 0);

@@ -5,7 +5,7 @@
 
 use super::Node;
 use super::error::NodeError;
-use super::query::{Added, Asker, BatchQuery, CheckQuery, Place};
+use super::query::{Added, Asker, BatchQuery, CheckQuery, Nobody, Place};
 use crate::engine::{
     Page, Resource, Wanted, candidates, list_actions, list_named, list_principals, list_resources,
 };
@@ -77,15 +77,22 @@ pub struct Found<T> {
     pub owner_uin: u64,
     /// The revision it was searched at.
     pub revision: Revision,
+    /// How old that may be, or 0.
+    pub stale_ms: u64,
 }
 
 impl<T> Found<T> {
-    fn nothing(owner_uin: u64, revision: Revision) -> Self {
-        Self { page: Page { items: Vec::new(), next: None }, owner_uin, revision }
+    fn nothing(owner_uin: u64, revision: Revision, stale_ms: u64) -> Self {
+        Self { page: Page { items: Vec::new(), next: None }, owner_uin, revision, stale_ms }
+    }
+
+    fn of_nobody(nobody: &Nobody) -> Self {
+        Self::nothing(nobody.owner_uin, nobody.revision, nobody.stale_ms)
     }
 
     fn at(place: &Place, page: Page<T>) -> Self {
-        Self { page, owner_uin: place.owner_uin, revision: place.revision }
+        let (owner_uin, revision) = (place.owner_uin, place.revision);
+        Self { page, owner_uin, revision, stale_ms: place.stale_ms }
     }
 }
 
@@ -103,7 +110,7 @@ impl Node {
         query.resource = Resource::Star;
         let place = match self.place(batch, &query.asker).await? {
             Ok(place) => place,
-            Err(nobody) => return Ok(Found::nothing(nobody.owner_uin, nobody.revision)),
+            Err(nobody) => return Ok(Found::of_nobody(&nobody)),
         };
         let request = self.request(&place, query, Added::default()).await?;
         let page = list_resources(&place.view.snapshot, &request, after, limit)?;
@@ -123,7 +130,7 @@ impl Node {
         let NamedSearch { query, wanted, after, limit } = search;
         let place = match self.place(batch, &query.asker).await? {
             Ok(place) => place,
-            Err(nobody) => return Ok((Found::nothing(nobody.owner_uin, nobody.revision), true)),
+            Err(nobody) => return Ok((Found::of_nobody(&nobody), true)),
         };
         let query = CheckQuery { resource: Resource::Star, ..query };
         let request = self.request(&place, query, Added::default()).await?;
@@ -148,10 +155,10 @@ impl Node {
         let ActionSearch { asker, resource, service, context, after, limit } = search;
         let place = match self.place(batch, &asker).await? {
             Ok(place) => place,
-            Err(nobody) => return Ok(Found::nothing(nobody.owner_uin, nobody.revision)),
+            Err(nobody) => return Ok(Found::of_nobody(&nobody)),
         };
         let Some(action) = self.any_action(service.as_deref()) else {
-            return Ok(Found::nothing(place.owner_uin, place.revision));
+            return Ok(Found::nothing(place.owner_uin, place.revision, place.stale_ms));
         };
         let query = CheckQuery { asker, action, resource, context, accepts_filter: true };
         let request = self.request(&place, query, Added::default()).await?;

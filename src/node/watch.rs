@@ -2,7 +2,9 @@
 //!
 //! A watcher follows the store itself with a copy of the account's state of its own, so it sees
 //! every commit whole, in order and once, however slow it is. It must never skip one: where the
-//! store no longer has it, the watch ends with [`NodeError::Compacted`].
+//! store no longer has it, the watch ends with [`NodeError::Compacted`]. A node that has lost touch
+//! with a store that others write too begins no watch and sends no bookmarks: who remembers what a
+//! watch said must not take its silence for news.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -63,13 +65,14 @@ impl Node {
     /// Watches an account from a revision, or from a snapshot.
     ///
     /// # Errors
-    /// [`NodeError::NoAccount`], [`NodeError::Compacted`], [`NodeError::NotYet`], or what the store
-    /// says.
+    /// [`NodeError::NoAccount`], [`NodeError::Compacted`], [`NodeError::NotYet`],
+    /// [`NodeError::Stale`], or what the store says.
     pub async fn watch(
         self: &Arc<Self>,
         owner_uin: u64,
         after: Option<Revision>,
     ) -> Result<AccountWatch, NodeError> {
+        self.freshness.check_unmarked()?;
         self.wait_at_least(after).await?;
         let applied = self.applied_revision();
         let view = self.existing_view(owner_uin).await?;
@@ -172,9 +175,10 @@ impl AccountWatch {
                     return Err(NodeError::Stopping);
                 }
                 // Also when nothing at all happens: silence would look like a broken stream.
-                _ = bookmark_due.tick() => {
-                    return Ok(AccountEvent::Bookmark { revision: self.seen });
-                }
+                _ = bookmark_due.tick() => match node.freshness.check_unmarked() {
+                    Ok(()) => return Ok(AccountEvent::Bookmark { revision: self.seen }),
+                    Err(_) => continue,
+                },
             };
             let change = match next {
                 Some(change) => change.map_err(compacted)?,

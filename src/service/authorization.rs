@@ -121,6 +121,7 @@ impl Authorization {
             resources: self.app_names(&action, found.owner_uin, &found.page.items)?,
             next_page_token: page.token(last.as_deref()),
             revision: self.token(found.revision),
+            stale_ms: found.stale_ms,
         })
     }
 
@@ -169,6 +170,7 @@ impl Authorization {
             actions: found.page.items.iter().map(ToString::to_string).collect(),
             next_page_token: page.token(last.as_deref()),
             revision: self.token(found.revision),
+            stale_ms: found.stale_ms,
         })
     }
 
@@ -206,6 +208,7 @@ impl Authorization {
             uins: found.page.items,
             next_page_token: page.token(last.as_deref()),
             revision: self.token(found.revision),
+            stale_ms: found.stale_ms,
         })
     }
 

@@ -83,11 +83,19 @@ impl Authzen {
             accepts_filter: false,
         };
         let decided = self.node.check(batch, query).await?;
-        let more = Map::from_iter([
+        let mut more = Map::from_iter([
             ("decision_id".to_owned(), json!(decided.decision_id)),
             ("revision".to_owned(), json!(self.node.token(decided.revision))),
         ]);
+        mark_stale(&mut more, decided.stale_ms);
         Ok(answer(decided.decision.reason, more))
+    }
+}
+
+/// Says how old an answer may be, when it may be.
+pub(super) fn mark_stale(context: &mut Map<String, Value>, stale_ms: u64) {
+    if stale_ms > 0 {
+        context.insert("stale_ms".to_owned(), json!(stale_ms));
     }
 }
 

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::entity::{Action, Entity, QCS, object, optional};
+use super::evaluate::mark_stale;
 use super::{Authzen, Fault};
 use crate::engine::{Resource, Wanted};
 use crate::gate::form::{FormValue, Members, excerpt};
@@ -26,11 +27,18 @@ struct Results {
     next_token: String,
     is_complete: bool,
     revision: Option<Revision>,
+    stale_ms: u64,
 }
 
 impl Results {
     fn nothing() -> Self {
-        Self { items: Vec::new(), next_token: String::new(), is_complete: true, revision: None }
+        Self {
+            items: Vec::new(),
+            next_token: String::new(),
+            is_complete: true,
+            revision: None,
+            stale_ms: 0,
+        }
     }
 }
 
@@ -75,7 +83,13 @@ impl Authzen {
         }
         let last = found.page.next.map(|uin| uin.to_string());
         let (next_token, revision) = (page.token(last.as_deref()), Some(found.revision));
-        Ok(self.results(Results { items, next_token, is_complete: true, revision }))
+        Ok(self.results(Results {
+            items,
+            next_token,
+            is_complete: true,
+            revision,
+            stale_ms: found.stale_ms,
+        }))
     }
 
     /// On what?
@@ -116,7 +130,13 @@ impl Authzen {
         let items = ids.map(|id| json!({"type": resource.kind, "id": id})).collect();
         let next_token = page.token(found.page.next.as_ref().map(ResourceName::text));
         let revision = Some(found.revision);
-        Ok(self.results(Results { items, next_token, is_complete, revision }))
+        Ok(self.results(Results {
+            items,
+            next_token,
+            is_complete,
+            revision,
+            stale_ms: found.stale_ms,
+        }))
     }
 
     /// What?
@@ -159,7 +179,13 @@ impl Authzen {
         let last = found.page.next.map(|last| last.to_string());
         let next_token = page.token(last.as_deref());
         let revision = Some(found.revision);
-        Ok(self.results(Results { items, next_token, is_complete, revision }))
+        Ok(self.results(Results {
+            items,
+            next_token,
+            is_complete,
+            revision,
+            stale_ms: found.stale_ms,
+        }))
     }
 
     /// The account in which subjects are searched.
@@ -184,12 +210,13 @@ impl Authzen {
     }
 
     fn results(&self, results: Results) -> Value {
-        let Results { items, next_token, is_complete, revision } = results;
+        let Results { items, next_token, is_complete, revision, stale_ms } = results;
         let complete = json!(is_complete && next_token.is_empty());
         let mut context = Map::from_iter([("complete".to_owned(), complete)]);
         if let Some(revision) = revision {
             context.insert("revision".to_owned(), json!(self.node.token(revision)));
         }
+        mark_stale(&mut context, stale_ms);
         let page = json!({"next_token": next_token, "count": items.len()});
         json!({"results": items, "page": page, "context": context})
     }

@@ -14,9 +14,10 @@ const UIN_HEADER: &str = "x-camgate-uin";
 const OWNER_UIN_HEADER: &str = "x-camgate-owner-uin";
 const DECISION_ID_HEADER: &str = "x-camgate-decision-id";
 const FILTER_HEADER: &str = "x-camgate-filter";
+const STALE_HEADER: &str = "x-camgate-stale-ms";
 /// The headers that only the gate sets on a request that goes on: a client's own are taken off.
-pub(in crate::service) const IDENTITY_HEADERS: [&str; 4] =
-    [UIN_HEADER, OWNER_UIN_HEADER, DECISION_ID_HEADER, FILTER_HEADER];
+pub(in crate::service) const IDENTITY_HEADERS: [&str; 5] =
+    [UIN_HEADER, OWNER_UIN_HEADER, DECISION_ID_HEADER, FILTER_HEADER, STALE_HEADER];
 
 /// The answer to a proxy.
 #[derive(Debug)]
@@ -66,6 +67,8 @@ impl Pass {
             (DECISION_ID_HEADER, answer.answer.decision_id.clone()),
         ];
         headers.extend(answer.filter.as_ref().map(|filter| (FILTER_HEADER, filter_text(filter))));
+        let stale_ms = answer.answer.stale_ms;
+        headers.extend((stale_ms > 0).then(|| (STALE_HEADER, stale_ms.to_string())));
         Self { headers, metadata: metadata(node, settings, &answer, "OK") }
     }
 }
@@ -193,15 +196,16 @@ fn metadata(
         ("owner_uin", json!(answer.owner_uin.to_string())),
         ("decision_id", json!(answer.answer.decision_id)),
         ("revision", json!(node.token(answer.answer.revision))),
+        ("stale_ms", json!(answer.answer.stale_ms)),
         ("cache_ms", json!(cache_ms(node, settings, answer))),
     ];
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// How long the decision may be remembered: never beyond the credential, and not at all where each
-/// signature counts once.
+/// signature counts once, or where it may be old already.
 fn cache_ms(node: &Node, settings: &GateSettings, answer: &GateAnswer) -> u64 {
-    if node.settings().refuse_replays {
+    if node.settings().refuse_replays || answer.answer.stale_ms > 0 {
         return 0;
     }
     let left = answer.expires_at_ms.map(|end| end.saturating_sub(node.now().0));

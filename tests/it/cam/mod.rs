@@ -56,9 +56,17 @@ impl CamServer {
 
     /// A server with a gate of these settings, where a signature counts as often as `node` says.
     pub(crate) async fn start_gate(gate: GateSettings, settings: NodeSettings) -> Self {
+        Self::start_gate_on(Arc::new(MemoryStore::new()), gate, settings).await
+    }
+
+    pub(crate) async fn start_gate_on(
+        store: Arc<dyn Store>,
+        gate: GateSettings,
+        settings: NodeSettings,
+    ) -> Self {
         let api = ApiSettings { requests_per_second: 0, sts_requests_per_second: 0 };
         let surfaces = HttpSettings { api, gate, ..HttpSettings::default() };
-        Self::start_surfaces(Arc::new(MemoryStore::new()), surfaces, settings).await
+        Self::start_surfaces(store, surfaces, settings).await
     }
 
     pub(crate) async fn start_with(store: Arc<dyn Store>, api: ApiSettings) -> Self {

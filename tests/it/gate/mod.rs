@@ -4,6 +4,7 @@
 mod console;
 mod ext_authz;
 mod forward_auth;
+mod stale;
 
 use std::collections::BTreeMap;
 
@@ -36,7 +37,10 @@ struct Gated {
 
 impl Gated {
     async fn start(gate: GateSettings, node: NodeSettings) -> Self {
-        let mut server = CamServer::start_gate(gate, node).await;
+        Self::with(CamServer::start_gate(gate, node).await).await
+    }
+
+    async fn with(mut server: CamServer) -> Self {
         for (owner_uin, sdkappid) in APPS.map(|id| (ROOT, id)).into_iter().chain([(OTHER, FOREIGN)])
         {
             let app = pb::CreateAppRequest {

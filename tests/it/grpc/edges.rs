@@ -11,9 +11,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt;
 
-use super::wrapped_store::WrappedStore;
 use super::{APP_ID, ROOT, TestServer, question};
 use crate::support::change_log::whole_log;
+use crate::support::wrapped_store::WrappedStore;
 
 const GROUPS: usize = 20;
 const MUTATIONS_MAX: usize = 8;

@@ -14,7 +14,6 @@ mod searches;
 mod sessions;
 mod statuses;
 mod watching;
-mod wrapped_store;
 
 use std::future::Future;
 use std::net::SocketAddr;

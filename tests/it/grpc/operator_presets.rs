@@ -11,8 +11,8 @@ use camgate::store::record::encode_operator_digest;
 use camgate::store::{Commit, CommitLimits, MemoryStore, Store as _};
 use tokio::sync::watch;
 
-use super::wrapped_store::WrappedStore;
 use super::{APPS, ROOT, TestServer, app, question};
+use crate::support::wrapped_store::WrappedStore;
 
 fn policy(action: &str) -> String {
     super::ALLOW_ALL.replacen('*', action, 1)

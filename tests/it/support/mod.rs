@@ -8,3 +8,5 @@ pub(crate) mod change_log;
 pub(crate) mod etcd;
 pub(crate) mod repo;
 pub(crate) mod source;
+#[cfg(feature = "server")]
+pub(crate) mod wrapped_store;

@@ -11,7 +11,7 @@ use camgate::store::{
 use tokio::sync::Mutex;
 
 #[derive(Debug, Default)]
-pub(super) struct WrappedStore {
+pub(crate) struct WrappedStore {
     written: MemoryStore,
     watched: MemoryStore,
     limits: Option<CommitLimits>,
@@ -30,25 +30,25 @@ struct Delivery {
 }
 
 impl WrappedStore {
-    pub(super) fn with_limits(limits: CommitLimits) -> Self {
+    pub(crate) fn with_limits(limits: CommitLimits) -> Self {
         Self { limits: Some(limits), ..Self::default() }
     }
 
-    pub(super) fn set_rival(&self, has_rival: bool) {
+    pub(crate) fn set_rival(&self, has_rival: bool) {
         self.has_rival.store(has_rival, Ordering::SeqCst);
     }
 
-    pub(super) fn tries(&self) -> usize {
+    pub(crate) fn tries(&self) -> usize {
         self.tries.load(Ordering::SeqCst)
     }
 
     /// From now on nobody who watches learns of a commit.
-    pub(super) async fn hold(&self) {
+    pub(crate) async fn hold(&self) {
         self.delivery.lock().await.is_held = true;
     }
 
     /// Who watches learns of all that was held back.
-    pub(super) async fn release(&self) {
+    pub(crate) async fn release(&self) {
         let mut delivery = self.delivery.lock().await;
         delivery.is_held = false;
         for commit in std::mem::take(&mut delivery.waiting) {
