@@ -126,6 +126,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         refuse_replays: settings.refuse_replays,
         memory_budget_bytes: settings.memory_budget_bytes,
         console_session_ms: settings.console_session_ms,
+        staleness_max_ms: settings.etcd.staleness_max_ms,
         ..NodeSettings::default()
     };
     let files = (!settings.policies.is_empty())

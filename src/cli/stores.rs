@@ -71,7 +71,7 @@ async fn open_etcd(members: &[String], etcd: &EtcdSettings) -> Result<Arc<dyn St
         std::fs::read(path)
             .map_err(|error| CliError::Usage(format!("cannot read `{}`: {error}", path.display())))
     };
-    let EtcdSettings { prefix, user, ca_file, identity_files } = etcd;
+    let EtcdSettings { prefix, user, ca_file, identity_files, staleness_max_ms: _ } = etcd;
     let credentials = user.as_ref().map(|(user, password)| EtcdCredentials {
         user: user.clone(),
         password: password.expose().to_owned(),

@@ -1,5 +1,6 @@
 //! `etcd:…` as a store, and `[etcd]` of the configuration: how the cluster is reached.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,8 @@ use super::{Hidden, InvalidSettings};
 
 /// Most members that are named: clusters have three, five or seven.
 const MEMBERS_MAX: usize = 16;
+/// How old answers may be allowed to be: longer than an election takes, shorter than a day.
+const STALENESS_MS: RangeInclusive<u64> = 3_000..=86_400_000;
 /// Longest prefix of the keys, in bytes.
 const PREFIX_BYTES_MAX: usize = 64;
 
@@ -20,6 +23,7 @@ pub(super) struct RawEtcd {
     ca_file: Option<PathBuf>,
     certificate_file: Option<PathBuf>,
     key_file: Option<PathBuf>,
+    staleness_max_ms: u64,
 }
 
 impl Default for RawEtcd {
@@ -30,6 +34,7 @@ impl Default for RawEtcd {
             ca_file: None,
             certificate_file: None,
             key_file: None,
+            staleness_max_ms: 60_000,
         }
     }
 }
@@ -45,6 +50,8 @@ pub struct EtcdSettings {
     pub ca_file: Option<PathBuf>,
     /// The files with this client's certificate and key.
     pub identity_files: Option<(PathBuf, PathBuf)>,
+    /// How old an answer may be when the cluster does not answer, in milliseconds.
+    pub staleness_max_ms: u64,
 }
 
 impl RawEtcd {
@@ -91,7 +98,15 @@ impl RawEtcd {
                 );
             }
         };
-        Ok(EtcdSettings { prefix: self.prefix, user, ca_file: self.ca_file, identity_files })
+        let staleness_max_ms = self.staleness_max_ms;
+        if !STALENESS_MS.contains(&staleness_max_ms) {
+            let (least, most) = (STALENESS_MS.start(), STALENESS_MS.end());
+            return refuse(format!(
+                "`etcd.staleness_max_ms` is {staleness_max_ms}, accepted are {least} to {most}"
+            ));
+        }
+        let Self { prefix, ca_file, .. } = self;
+        Ok(EtcdSettings { prefix, user, ca_file, identity_files, staleness_max_ms })
     }
 }
 
@@ -122,6 +137,20 @@ pub(super) fn members(text: &str) -> Result<Vec<String>, InvalidSettings> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn staleness_has_its_bounds() {
+        let settings =
+            |staleness_max_ms| RawEtcd { staleness_max_ms, ..RawEtcd::default() }.settings(None);
+        assert_eq!(RawEtcd::default().settings(None).unwrap().staleness_max_ms, 60_000);
+        for ms in [3_000, 86_400_000] {
+            assert_eq!(settings(ms).unwrap().staleness_max_ms, ms);
+        }
+        for ms in [0, 2_999, 86_400_001] {
+            let told = settings(ms).unwrap_err().to_string();
+            assert!(told.contains("`etcd.staleness_max_ms`") && told.contains("3000"), "{told}");
+        }
+    }
 
     #[test]
     fn members_are_urls_of_hosts() {

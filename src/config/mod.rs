@@ -426,6 +426,7 @@ fn environment_value(key: &str, text: &str) -> Value {
         "account"
         | "authzen.account"
         | "console.session_seconds"
+        | "etcd.staleness_max_ms"
         | "gate.cache_ms"
         | "gate.deadline_ms" => whole(text),
         _ if key.starts_with("quotas.") || key.starts_with("api.") => whole(text),

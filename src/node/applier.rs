@@ -54,6 +54,7 @@ fn closed() -> StoreError {
 /// lost. None when the node ends.
 async fn reopen(node: &Arc<Node>, mut fault: StoreError) -> Option<Watch> {
     let mut ended = node.ended.subscribe();
+    node.counters.stream_broke();
     loop {
         say(node, Some(fault.to_string()));
         let attempt = match fault {
@@ -108,6 +109,7 @@ async fn start_over(node: &Arc<Node>) -> Result<Watch, StoreError> {
     for cell in node.cells.all() {
         node.cells.retire(cell.lock().await);
     }
+    node.counters.started_over();
     node.index.forget_all(head);
     node.kept_presets.anything_changed();
     node.applied.send_if_modified(|applied| {

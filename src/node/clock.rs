@@ -4,6 +4,7 @@
 //! for anything that decides by itself.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::{Builder, Uuid};
@@ -41,6 +42,14 @@ pub(crate) fn decision_id_at(now: Timestamp) -> String {
     let uuid = Builder::from_unix_timestamp_millis(now_ms, &[a, b, c, d, e, f, g, h, i, j]);
     let mut text = Uuid::encode_buffer();
     uuid.into_uuid().hyphenated().encode_lower(&mut text).to_owned()
+}
+
+/// A random part of a time.
+pub(super) fn random_part(of: Duration) -> Duration {
+    let [a, b, c, d, ..] = Uuid::new_v4().into_bytes();
+    // The first bytes are random all over: those of version and variant come later.
+    let part = f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX);
+    of.mul_f64(part)
 }
 
 /// Sixteen unpredictable hexadecimal digits: the id of a store.

@@ -44,7 +44,11 @@ pub(super) async fn run(node: Arc<Node>) {
 /// Confirms that the node is up to date, or has the change stream opened anew.
 async fn keep_up(node: &Node, behind_since: &mut Option<Instant>) {
     let asked = Instant::now();
-    match node.store.head().await {
+    let head = node.store.head().await;
+    if let Ok(head) = &head {
+        node.counters.store_is_at(head.0);
+    }
+    match head {
         Ok(head) if node.wait_applied(head, node.settings.heartbeat_ms).await => {
             node.freshness.confirm(asked);
             *behind_since = None;

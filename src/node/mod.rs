@@ -39,6 +39,7 @@ mod sts;
 mod token;
 mod vault;
 mod view;
+mod vitals;
 mod watch;
 mod write;
 
@@ -73,6 +74,7 @@ pub use sts::{
 pub use token::Tokens;
 pub use vault::{Rotated, master_key_id, rotate_master_key};
 pub use view::AccountView;
+pub use vitals::Vitals;
 pub use watch::{AccountEvent, AccountWatch};
 pub use write::{JobInput, Prepared, WriteJob, WriteOptions, Written};
 
@@ -95,6 +97,7 @@ use kept::KeptPresets;
 use key_uses::KeyUses;
 use peers::Peers;
 use sessions::Sessions;
+use vitals::Counters;
 
 /// One running node over one store.
 #[derive(Debug)]
@@ -128,6 +131,7 @@ pub struct Node {
     applied: watch_channel::Sender<Revision>,
     health: Health,
     freshness: Freshness,
+    counters: Counters,
     /// The nodes that share the store.
     peers: ArcSwap<Peers>,
     /// Told when the change stream is to be opened anew.
@@ -181,6 +185,7 @@ impl Node {
             applied: watch_channel::Sender::new(head),
             health: Health::new(),
             freshness: Freshness::new(store.is_exclusive(), &settings),
+            counters: Counters::default(),
             peers: ArcSwap::default(),
             follow_again: Notify::new(),
             stopping: watch_channel::Sender::new(false),

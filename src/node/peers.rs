@@ -51,6 +51,11 @@ impl Peers {
         Self(entries.iter().map(peer).collect())
     }
 
+    /// How many nodes run.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether every node reads what this program writes.
     ///
     /// # Errors

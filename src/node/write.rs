@@ -5,9 +5,11 @@
 //! never leave half a change: everything it writes, the idempotency record included, is one commit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cells::CellState;
 use super::change_log::{self, Logged};
+use super::clock::random_part;
 use super::error::NodeError;
 use super::records;
 use super::requests::{RequestId, RequestIndex};
@@ -19,6 +21,10 @@ use crate::store::{Commit, Revision, StoreError};
 
 /// Most uins in a row that may be taken when one is allotted.
 const ALLOT_STEPS_MAX: u64 = 10_000;
+/// The longest pause of a write that has lost a race once, in milliseconds, and how often that
+/// doubles.
+const STEP_ASIDE_MS: u64 = 2;
+const STEP_ASIDE_DOUBLINGS_MAX: u32 = 5;
 
 /// What every write can ask for.
 #[derive(Debug, Clone, Default)]
@@ -120,17 +126,29 @@ impl Node {
         // A token from another node may be ahead of this one.
         self.wait_at_least(options.if_revision).await?;
         let attempts = self.settings.commit_attempts_max.max(1);
-        for _ in 0..attempts {
+        for attempt in 0..attempts {
             match self.try_write(owner_uin, options, job).await? {
                 Tried::Done(written) => return Ok(written),
                 Tried::Conflict => {
                     self.forget_requests(owner_uin).await;
+                    self.counters.write_conflicted();
                     let head = self.store.head().await?;
                     self.wait_visible(head).await?;
+                    self.step_aside(attempt).await;
                 }
             }
         }
         Err(NodeError::Contended { owner_uin, attempts })
+    }
+
+    /// Waits for a random moment, longer the more often a write has lost, so that nodes that write
+    /// the same account do not meet again and again. On a store of its own nobody else writes.
+    async fn step_aside(&self, attempt: u32) {
+        if self.store.is_exclusive() {
+            return;
+        }
+        let longest = STEP_ASIDE_MS << attempt.min(STEP_ASIDE_DOUBLINGS_MAX);
+        tokio::time::sleep(random_part(Duration::from_millis(longest))).await;
     }
 
     async fn try_write(

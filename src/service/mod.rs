@@ -14,6 +14,7 @@ mod console_session;
 pub mod envoy;
 mod gate;
 mod http;
+mod metrics;
 mod page;
 pub mod proto;
 mod refusal;

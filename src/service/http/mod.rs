@@ -32,6 +32,7 @@ use super::authzen::{self, AuthzenSettings};
 use super::cam::{ApiSettings, CamApi, Reply};
 use super::console_session::{self, ConsoleSettings};
 use super::gate::{self, Gate};
+use super::metrics::{self, Metrics};
 use crate::gate::GateSettings;
 use crate::node::Node;
 use limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADERS_MAX, HEADERS_TIME_MAX};
@@ -176,6 +177,11 @@ fn tower_service(router: Router, peer: SocketAddr) -> TowerToHyperService<Router
 }
 
 fn router(node: Arc<Node>, api: Arc<CamApi>) -> Router {
+    let metrics = Metrics::new(Arc::clone(&node));
+    let metrics = move || {
+        let metrics = metrics.clone();
+        async move { measured(&metrics) }
+    };
     let ready = move || {
         let node = Arc::clone(&node);
         async move { readiness(&node) }
@@ -188,9 +194,10 @@ fn router(node: Arc<Node>, api: Arc<CamApi>) -> Router {
         .route("/", any(call))
         .route("/healthz", get(async || plain(StatusCode::OK, "ok\n".to_owned())))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
         .fallback(async || {
             let known = "there is nothing here: the API is at `/`, health at `/healthz`, \
-                         the gate at `/gate/v1/forward-auth`\n";
+                         metrics at `/metrics`, the gate at `/gate/v1/forward-auth`\n";
             plain(StatusCode::NOT_FOUND, known.to_owned())
         })
 }
@@ -206,6 +213,17 @@ fn readiness(node: &Node) -> Response {
     }
     let problems: String = readiness.problems.iter().map(|it| format!("{it}\n")).collect();
     plain(StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{problems}"))
+}
+
+fn measured(metrics: &Metrics) -> Response {
+    let Ok(text) = metrics.text() else {
+        let problem = "the metrics cannot be written\n".to_owned();
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, problem);
+    };
+    let mut response = plain(StatusCode::OK, text);
+    let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 fn plain(status: StatusCode, text: String) -> Response {

@@ -27,6 +27,7 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("glob", Some("src/store/policy_files.rs")),
     ("hkdf", Some("src/authn/vault/keys.rs")),
     ("moka", Some("src/node/bounded.rs")),
+    ("prometheus_client", Some("src/service/metrics.rs")),
     ("rand", Some("src/authn/random.rs")),
     ("sled", Some("src/store/sled/")),
 ];

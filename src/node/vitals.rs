@@ -1,0 +1,89 @@
+//! How the node is, in numbers: what is counted while it runs, and what holds at this moment.
+//!
+//! Counting must never cost what is counted: relaxed atomics, away from the path of decisions.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Node;
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    stream_breaks: AtomicU64,
+    starts_over: AtomicU64,
+    write_conflicts: AtomicU64,
+    /// The newest revision that the store told of.
+    store_revision: AtomicU64,
+}
+
+impl Counters {
+    /// The change stream broke.
+    pub(super) fn stream_broke(&self) {
+        self.stream_breaks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changes were lost, and everything is read anew.
+    pub(super) fn started_over(&self) {
+        self.starts_over.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A write lost a race and is tried again.
+    pub(super) fn write_conflicted(&self) {
+        self.write_conflicts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The store is at this revision.
+    pub(super) fn store_is_at(&self, revision: u64) {
+        self.store_revision.fetch_max(revision, Ordering::Relaxed);
+    }
+}
+
+/// How a node is at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vitals {
+    /// Whether it may be sent requests.
+    pub is_ready: bool,
+    /// Everything up to this revision is visible here.
+    pub applied_revision: u64,
+    /// The newest revision that the store was seen at; never less than the applied one.
+    pub store_revision: u64,
+    /// How long ago the node was last known to have everything, in milliseconds.
+    pub age_ms: u64,
+    /// Nodes on the store, this one among them.
+    pub nodes: usize,
+    /// Accounts in memory.
+    pub loaded_accounts: usize,
+    /// About how many bytes they take.
+    pub loaded_bytes: usize,
+    /// How many they may take.
+    pub memory_budget_bytes: usize,
+    /// How often the change stream broke.
+    pub stream_breaks: u64,
+    /// How often changes were lost, and everything was read anew.
+    pub starts_over: u64,
+    /// How often a write lost a race.
+    pub write_conflicts: u64,
+}
+
+impl Node {
+    /// How this node is now.
+    #[must_use]
+    pub fn vitals(&self) -> Vitals {
+        let applied_revision = self.applied_revision().0;
+        let Counters { stream_breaks, starts_over, write_conflicts, store_revision } =
+            &self.counters;
+        Vitals {
+            is_ready: self.health.subscribe().borrow().is_ready(),
+            applied_revision,
+            store_revision: store_revision.load(Ordering::Relaxed).max(applied_revision),
+            age_ms: self.age_ms(),
+            nodes: self.peers.load().count().max(1),
+            loaded_accounts: self.loaded_accounts(),
+            loaded_bytes: self.loaded_bytes(),
+            memory_budget_bytes: self.settings.memory_budget_bytes,
+            stream_breaks: stream_breaks.load(Ordering::Relaxed),
+            starts_over: starts_over.load(Ordering::Relaxed),
+            write_conflicts: write_conflicts.load(Ordering::Relaxed),
+        }
+    }
+}
