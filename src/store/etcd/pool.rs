@@ -121,27 +121,51 @@ pub(super) fn unavailable(error: &Error) -> StoreError {
     StoreError::Unavailable { detail: format!("etcd: {}", describe(error)) }
 }
 
-/// What an error says, without what only this client's authors can read.
+/// What an error says, without what only this client's authors can read: the innermost cause.
 fn describe(error: &Error) -> String {
-    if let Error::GRpcStatus(status) = error
-        && !status.message().is_empty()
-    {
-        return status.message().to_owned();
+    // etcd-client's own errors hide what is in them.
+    let (mut text, mut cause) = match error {
+        Error::GRpcStatus(status) => (status.message().to_owned(), status.source()),
+        Error::TransportError(inner) => (inner.to_string(), inner.source()),
+        Error::IoError(inner) => (inner.to_string(), inner.source()),
+        Error::InvalidArgs(_)
+        | Error::InvalidUri(_)
+        | Error::WatchError(_)
+        | Error::Utf8Error(_)
+        | Error::LeaseKeepAliveError(_)
+        | Error::ElectError(_)
+        | Error::InvalidMetadataValue(_)
+        | Error::EndpointError(_)
+        | Error::EndpointsNotManaged
+        | Error::Internal(_) => (error.to_string(), error.source()),
+    };
+    while let Some(error) = cause {
+        let inner = error.to_string();
+        // Outer ones repeat what they are about.
+        if !inner.is_empty() && !text.contains(&inner) {
+            text = format!("{text}: {inner}");
+        }
+        cause = error.source();
     }
-    error.to_string()
+    text
 }
+
+/// What a member does that hangs up on a client without a certificate, in the words of the layers
+/// that notice it.
+const HUNG_UP: [&str; 6] =
+    ["closed", "canceled", "Broken pipe", "reset", "CertificateRequired", "BadCertificate"];
 
 /// What is said of a member that gave no answer.
 fn describe_failure(url: &str, error: &Error) -> String {
-    let is_closed = matches!(error, Error::GRpcStatus(it) if it.code() == Code::Cancelled);
-    let hint = match is_closed && url.starts_with("https://") {
-        true => {
-            "; the member closed the connection: it may want a client's certificate, \
-                 `certificate_file` and `key_file` of `[etcd]`"
-        }
-        false => "",
+    let text = describe(error);
+    let is_hung_up = url.starts_with("https://") && HUNG_UP.iter().any(|it| text.contains(it));
+    let hint = if is_hung_up {
+        "; the member closed the connection: it may want a client's certificate, \
+         `certificate_file` and `key_file` of `[etcd]`"
+    } else {
+        ""
     };
-    format!("{url}: {}{hint}", describe(error))
+    format!("{url}: {text}{hint}")
 }
 
 impl Pool {
