@@ -3,6 +3,8 @@
 //! Commands build values and never print; `cli::run` prints. So every command has both forms, and
 //! tests read them without a terminal.
 
+use std::error::Error as _;
+
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Value, json};
 
@@ -87,6 +89,15 @@ pub enum CliError {
 
 impl From<tonic::Status> for CliError {
     fn from(status: tonic::Status) -> Self {
+        let cause = status.source();
+        if cause.is_some_and(|cause| cause.is::<tonic::transport::Error>()) {
+            return Self::CannotTell(format!(
+                "the connection to the server failed ({}); a server with a certificate is asked \
+                 at `https://`, and one that wants the client's too closes the connection without \
+                 it: `certificate_file` and `key_file` of `[client]`",
+                status.message()
+            ));
+        }
         Self::Refused(Box::new(status))
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! The one place of the command line that opens connections. It must never retry a write.
 
+use std::error::Error as _;
+use std::path::Path;
+
 use serde_json::{Value, json};
-use tonic::transport::Channel;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::answer::{CliError, ExitStatus, error_json};
-use crate::config::Settings;
+use crate::config::{ClientSettings, Settings};
 use crate::service::proto;
 use proto::administration_service_client::AdministrationServiceClient;
 use proto::authorization_service_client::AuthorizationServiceClient;
@@ -34,6 +37,39 @@ pub struct Client {
     owner: u64,
 }
 
+/// What `[client]` says about TLS.
+fn tls(settings: &ClientSettings) -> Result<ClientTlsConfig, CliError> {
+    let read = |path: &Path| {
+        std::fs::read(path)
+            .map_err(|error| CliError::Usage(format!("cannot read `{}`: {error}", path.display())))
+    };
+    let Some(ca_file) = &settings.ca_file else {
+        return Err(CliError::Usage(
+            "a server at `https://` needs `[client] ca_file`: the certificate of who signs the \
+             server's (or CAMGATE_CLIENT__CA_FILE)"
+                .into(),
+        ));
+    };
+    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca_file)?));
+    Ok(match &settings.identity_files {
+        Some((certificate, key)) => {
+            tls.identity(Identity::from_pem(read(certificate)?, read(key)?))
+        }
+        None => tls,
+    })
+}
+
+/// Why a connection failed, where that says more than that nobody is there.
+fn cause(error: &tonic::transport::Error) -> String {
+    let mut cause = error.source();
+    let mut text = String::new();
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    if text.contains("certificate") { format!(": {text}") } else { String::new() }
+}
+
 impl Client {
     /// Connects to the server of the settings.
     ///
@@ -41,18 +77,26 @@ impl Client {
     /// When the address is no `http://` address, or nothing answers there.
     pub async fn connect(settings: &Settings) -> Result<Self, CliError> {
         let server = settings.server.as_str();
-        if !server.starts_with("http://") {
+        let is_secure = server.starts_with("https://");
+        if !is_secure && !server.starts_with("http://") {
             return Err(CliError::Usage(format!(
-                "`server` is `{server}`, expected an address such as `http://127.0.0.1:7401`"
+                "`server` is `{server}`, expected an address such as `http://127.0.0.1:7401`, or \
+                 `https://` where the server has a certificate"
             )));
         }
-        let endpoint = Channel::from_shared(server.to_owned()).map_err(|error| {
+        let mut endpoint = Channel::from_shared(server.to_owned()).map_err(|error| {
             CliError::Usage(format!("`server` is `{server}`, which is no address: {error}"))
         })?;
-        let channel = endpoint.connect().await.map_err(|_| {
+        if is_secure {
+            endpoint = endpoint.tls_config(tls(&settings.client)?).map_err(|error| {
+                CliError::Usage(format!("cannot use the certificates of `[client]`: {error}"))
+            })?;
+        }
+        let channel = endpoint.connect().await.map_err(|error| {
             CliError::CannotTell(format!(
-                "no server answers at `{server}`; start one with `camgate serve`, or name another \
-                 with `--server`"
+                "no server answers at `{server}`{}; start one with `camgate serve`, or name \
+                 another with `--server`",
+                cause(&error)
             ))
         })?;
         Ok(Self {

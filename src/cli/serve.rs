@@ -21,7 +21,8 @@ use crate::authn::secret::SecretKey;
 use crate::config::{Flag, LogFormat, Secrets, Settings};
 use crate::directory::SecretId;
 use crate::node::{NewKey, Node, NodeError, NodeSettings, PolicyFiles, SystemClock};
-use crate::service::{GrpcServer, HttpServer, HttpSettings, proto};
+use crate::service::transport::{ClientCertificates, Tls};
+use crate::service::{GrpcServer, GrpcSettings, HttpServer, HttpSettings, proto};
 
 /// Longest time that requests under way are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -59,6 +60,9 @@ pub struct Serve {
     /// The file with the master key that secrets are sealed under; mode 0600
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
+    /// Listens where other machines can reach it although callers are not authenticated
+    #[arg(long)]
+    pub insecure: bool,
     /// Trial mode: an empty store gets an account with three apps and a key of its root
     #[arg(long)]
     pub dev: bool,
@@ -83,6 +87,9 @@ impl Serve {
         }
         if let Some(file) = &self.master_key_file {
             flags.push(("master_key_file", Value::from(file.display().to_string())));
+        }
+        if self.insecure {
+            flags.push(("insecure", Value::from(true)));
         }
         if self.dev {
             flags.push(("dev", Value::from(true)));
@@ -135,21 +142,29 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         .await
         .map_err(|error| cannot(&error))?;
     tracing::info!("settings: {}", settings.summary());
+    let tls = settings.tls.clone().map(Tls::load).transpose();
+    let tls = tls.map_err(|error| CliError::Usage(error.to_string()))?;
     let surfaces = HttpSettings {
         api: settings.api,
         gate: settings.gate.clone(),
         console: settings.console,
         authzen: settings.authzen.clone(),
+        tls: tls.clone(),
     };
     let http = HttpServer::bind(Arc::clone(&node), settings.http, surfaces).await;
     let http = http.map_err(|error| cannot(&error))?;
-    let server = GrpcServer::bind(Arc::clone(&node), settings.grpc, settings.gate.clone()).await;
+    let surfaces = GrpcSettings { gate: settings.gate.clone(), tls: tls.clone() };
+    let server = GrpcServer::bind(Arc::clone(&node), settings.grpc, surfaces).await;
     let server = server.map_err(|error| cannot(&error))?;
     let addresses = Addresses { grpc: server.address(), http: http.address() };
     // One after the other would never announce: serving ends with the program.
     let serving = async {
         server.serve_with(http, wait_for_signal(), DRAIN).await.map_err(|error| cannot(&error))
     };
+    if let Some(tls) = tls {
+        let node = Arc::clone(&node);
+        tokio::spawn(async move { tls.follow(|problem| node.report_certificates(problem)).await });
+    }
     tokio::try_join!(serving, announce(settings, &node, addresses, err))?;
     Ok(ExitStatus::Fine)
 }
@@ -170,11 +185,20 @@ async fn announce(
 ) -> Result<(), CliError> {
     let Addresses { grpc, http } = addresses;
     writeln!(err, "camgate listens on {grpc} (gRPC), store {}", settings.store)?;
-    writeln!(err, "the CAM API is served on http://{http}, to callers that sign")?;
-    writeln!(
-        err,
-        "gRPC callers are not authenticated: whoever reaches {grpc} may ask and administer"
-    )?;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    writeln!(err, "the CAM API is served on {scheme}://{http}, to callers that sign")?;
+    let is_mutual = settings
+        .tls
+        .as_ref()
+        .is_some_and(|tls| tls.client_certificates == ClientCertificates::Required);
+    if is_mutual {
+        writeln!(err, "gRPC callers show a certificate: whoever has one may ask and administer")?;
+    } else {
+        writeln!(
+            err,
+            "gRPC callers are not authenticated: whoever reaches {grpc} may ask and administer"
+        )?;
+    }
     if settings.dev {
         prepare_trial(settings, node, &grpc.to_string(), err).await?;
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::tls::pair;
 use super::{Hidden, InvalidSettings};
 
 /// Most members that are named: clusters have three, five or seven.
@@ -89,15 +90,7 @@ impl RawEtcd {
                 );
             }
         };
-        let identity_files = match (self.certificate_file, self.key_file) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            (Some(_), None) | (None, Some(_)) => {
-                return refuse(
-                    "set both `etcd.certificate_file` and `etcd.key_file`, or neither".into(),
-                );
-            }
-        };
+        let identity_files = pair("etcd", self.certificate_file, self.key_file)?;
         let staleness_max_ms = self.staleness_max_ms;
         if !STALENESS_MS.contains(&staleness_max_ms) {
             let (least, most) = (STALENESS_MS.start(), STALENESS_MS.end());

@@ -10,6 +10,7 @@ mod console;
 mod etcd;
 mod gate;
 mod size;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,12 +27,15 @@ use zeroize::Zeroizing;
 use crate::directory::Quotas;
 use crate::gate::GateSettings;
 use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
+use crate::service::transport::{ClientCertificates, TlsSettings};
 use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings};
 use authzen::RawAuthzen;
 use console::RawConsole;
 pub use etcd::EtcdSettings;
 use etcd::RawEtcd;
 use gate::RawGate;
+pub use tls::ClientSettings;
+use tls::{RawClient, RawTls};
 
 /// Longest configuration file, in bytes: thousands of times the longest sensible one.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
@@ -108,10 +112,17 @@ pub struct Secrets {
 /// The settings, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the server listens for gRPC; always a loopback address.
+    /// Where the server listens for gRPC; a loopback address, unless callers are authenticated or
+    /// `insecure` says that they need not be.
     pub grpc: SocketAddr,
-    /// Where the server listens for HTTP; always a loopback address.
+    /// Where the server listens for HTTP; as for gRPC.
     pub http: SocketAddr,
+    /// Certificates of both ports: the keys of `[tls]`.
+    pub tls: Option<TlsSettings>,
+    /// Whether other machines may reach the ports without TLS and without authentication.
+    pub insecure: bool,
+    /// How commands reach a server by TLS: the keys of `[client]`.
+    pub client: ClientSettings,
     /// How the CAM API behaves: the keys of `[api]`.
     pub api: ApiSettings,
     /// How AuthZEN's words map onto CAM's: `[authzen]`.
@@ -165,6 +176,9 @@ pub type Flag = (&'static str, Value);
 struct Raw {
     grpc: String,
     http: String,
+    tls: RawTls,
+    insecure: bool,
+    client: RawClient,
     api: RawApi,
     authzen: RawAuthzen,
     console: RawConsole,
@@ -238,6 +252,9 @@ impl Default for Raw {
         Self {
             grpc: "127.0.0.1:7401".into(),
             http: "127.0.0.1:7400".into(),
+            tls: RawTls::default(),
+            insecure: false,
+            client: RawClient::default(),
             api: RawApi::default(),
             authzen: RawAuthzen::default(),
             console: RawConsole::default(),
@@ -313,8 +330,17 @@ impl Settings {
     }
 
     fn check(raw: Raw, secrets: Secrets) -> Result<Self, InvalidSettings> {
-        let grpc = listen_address("grpc", &raw.grpc, 7401)?;
-        let http = listen_address("http", &raw.http, 7400)?;
+        let tls = raw.tls.settings()?;
+        if raw.dev && tls.is_some() {
+            return Err(InvalidSettings(
+                "`dev` and `[tls]` are both set: a trial makes its account over plain connections; \
+                 leave `--dev`, and make the account with `camgate init`"
+                    .to_owned(),
+            ));
+        }
+        let reach = Reach::of(tls.as_ref(), raw.insecure);
+        let grpc = listen_address("grpc", &raw.grpc, 7401, reach)?;
+        let http = listen_address("http", &raw.http, 7400, reach)?;
         let mut quotas = Quotas::default();
         for (key, value) in raw.quotas {
             if !set_quota(&mut quotas, &key, value) {
@@ -324,6 +350,9 @@ impl Settings {
         Ok(Self {
             grpc,
             http,
+            tls,
+            insecure: raw.insecure,
+            client: raw.client.settings()?,
             api: raw.api.settings(raw.dev),
             authzen: raw.authzen.settings()?,
             console: raw.console.settings(raw.dev),
@@ -374,19 +403,43 @@ fn read_file(path: &Path) -> Result<String, InvalidSettings> {
     std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))
 }
 
-/// An address to listen on, which only this machine can reach.
-fn listen_address(key: &str, text: &str, port: u16) -> Result<SocketAddr, InvalidSettings> {
+/// Who may reach the ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Only this machine.
+    Loopback,
+    /// Everybody: callers are authenticated, or need not be.
+    Everybody,
+}
+
+impl Reach {
+    fn of(tls: Option<&TlsSettings>, is_insecure: bool) -> Self {
+        let is_mutual =
+            tls.is_some_and(|tls| tls.client_certificates == ClientCertificates::Required);
+        if is_mutual || is_insecure { Self::Everybody } else { Self::Loopback }
+    }
+}
+
+/// An address to listen on.
+fn listen_address(
+    key: &str,
+    text: &str,
+    port: u16,
+    reach: Reach,
+) -> Result<SocketAddr, InvalidSettings> {
     let address: SocketAddr = text.parse().map_err(|_| {
         InvalidSettings(format!(
             "`{key}` is `{text}`, expected an address and a port such as `127.0.0.1:{port}`"
         ))
     })?;
-    if address.ip().is_loopback() {
+    if address.ip().is_loopback() || reach == Reach::Everybody {
         return Ok(address);
     }
     Err(InvalidSettings(format!(
-        "`{key}` is `{address}`, which other machines can reach; expected a loopback address such \
-         as `127.0.0.1:{}`, because this version has neither TLS nor authentication of all callers",
+        "`{key}` is `{address}`, which other machines can reach, and there is neither TLS nor \
+         authentication of callers: set `[tls]` with `client_ca_file`, or listen on a loopback \
+         address such as `127.0.0.1:{}`; `--insecure` listens all the same, and lets everybody ask \
+         and administer",
         address.port()
     )))
 }
@@ -419,6 +472,7 @@ fn environment_value(key: &str, text: &str) -> Value {
             Some(text.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
         }
         "dev"
+        | "insecure"
         | "console.secure_cookie"
         | "gate.action_headers"
         | "gate.applies_filter"

@@ -75,6 +75,11 @@ impl Health {
         self.set(|inner| &mut inner.problems, "answers are too old", problem);
     }
 
+    /// Certificates cannot be read anew, or can: reported, because the last good ones are in force.
+    pub(super) fn set_certificates_report(&self, problem: Option<String>) {
+        self.set(|inner| &mut inner.reports, "certificates", problem);
+    }
+
     /// The operator's files and the recorded presets disagree, or not.
     pub(super) fn set_preset_problem(&self, problem: Option<String>) {
         self.set(|inner| &mut inner.problems, "operator presets", problem);

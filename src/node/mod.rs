@@ -239,6 +239,11 @@ impl Node {
         self.health.subscribe()
     }
 
+    /// Says that the server's certificates cannot be read anew, or that they can.
+    pub fn report_certificates(&self, problem: Option<String>) {
+        self.health.set_certificates_report(problem);
+    }
+
     /// The catalog of this node.
     #[must_use]
     pub fn catalog(&self) -> &Arc<Catalog> {

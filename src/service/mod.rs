@@ -21,6 +21,7 @@ mod refusal;
 mod rpc;
 mod status;
 mod stream_check;
+pub mod transport;
 mod watch;
 pub mod wire;
 
@@ -33,7 +34,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch as watch_channel;
 use tonic::server::NamedService;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
@@ -49,6 +49,7 @@ pub use http::{HttpServer, HttpSettings};
 pub use status::{ApiError, ERROR_DOMAIN};
 pub use watch::Watching;
 
+use self::transport::{Acceptor, Tls, incoming};
 use crate::gate::{BODY_BYTES_MAX, GateSettings};
 use crate::node::Node;
 use envoy::auth::authorization_server::AuthorizationServer as EnvoyAuthorizationServer;
@@ -67,6 +68,8 @@ const GATE_BYTES_MAX: usize = BODY_BYTES_MAX * 2;
 const WATCH_REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Longest header list of a request, in bytes.
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Most connections at a time; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 4_096;
 /// Most requests of one connection at a time.
 const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
 
@@ -92,11 +95,21 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
+/// How the gRPC port behaves.
+#[derive(Debug, Clone, Default)]
+pub struct GrpcSettings {
+    /// The gate, as Envoy asks it.
+    pub gate: GateSettings,
+    /// Certificates; plain without them.
+    pub tls: Option<Arc<Tls>>,
+}
+
 /// A gRPC server that listens and does not serve yet.
 #[derive(Debug)]
 pub struct GrpcServer {
     node: Arc<Node>,
     gate: GateSettings,
+    tls: Option<Arc<Tls>>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -109,12 +122,13 @@ impl GrpcServer {
     pub async fn bind(
         node: Arc<Node>,
         address: SocketAddr,
-        gate: GateSettings,
+        settings: GrpcSettings,
     ) -> Result<Self, ServeError> {
+        let GrpcSettings { gate, tls } = settings;
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { node, gate, listener, address })
+        Ok(Self { node, gate, tls, listener, address })
     }
 
     /// Where it listens.
@@ -184,7 +198,7 @@ impl GrpcServer {
         stop: impl Future<Output = ()> + Send,
         drain: Duration,
     ) -> Result<(), ServeError> {
-        let Self { node, gate, listener, address } = self;
+        let Self { node, gate, tls, listener, address } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
         let v1 = reflection().build_v1()?;
         let v1alpha = reflection().build_v1alpha()?;
@@ -219,8 +233,7 @@ impl GrpcServer {
         let router = router.add_service(
             EnvoyAuthorizationServer::new(gate).max_decoding_message_size(GATE_BYTES_MAX),
         );
-        // The builder's own setting is for listeners that it opens itself.
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = incoming(listener, Acceptor::grpc(tls), CONNECTIONS_MAX);
         let serving = router.serve_with_incoming_shutdown(incoming, async move {
             // An error means that the sender is gone, which is the end too.
             let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;

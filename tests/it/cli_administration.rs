@@ -136,7 +136,8 @@ fn refusals_have_an_exit_status_and_details() {
         ),
         (&["user", "create"], 2, "Usage"),
         (&["user", "create", "x", "--if-revision", "nonsense"], 2, "nonsense"),
-        (&["--server", "https://x", "user", "list"], 2, "expected an address such as"),
+        (&["--server", "tcp://x", "user", "list"], 2, "expected an address such as"),
+        (&["--server", "https://x", "user", "list"], 2, "needs `[client] ca_file`"),
     ] {
         let ran = server.run(folder, args);
         assert_eq!(ran.status, status, "{args:?}: {ran:?}");

@@ -51,4 +51,6 @@ mod store_suite;
 mod support;
 mod tidy;
 #[cfg(feature = "server")]
+mod transport;
+#[cfg(feature = "server")]
 mod unreadable;

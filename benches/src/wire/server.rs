@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camgate::catalog::Catalog;
-use camgate::gate::GateSettings;
 use camgate::node::{Node, NodeSettings, SystemClock};
-use camgate::service::GrpcServer;
+use camgate::service::{GrpcServer, GrpcSettings};
 use camgate::service::proto;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
 use camgate::service::proto::authorization_service_client::AuthorizationServiceClient;
@@ -36,7 +35,7 @@ impl Server {
         let node = Node::start(store, catalog, clock, None, NodeSettings::default());
         let node = node.await.expect("a node");
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = GrpcServer::bind(node, loopback, GateSettings::default());
+        let server = GrpcServer::bind(node, loopback, GrpcSettings::default());
         let server = server.await.expect("a free port");
         let address = server.address();
         tokio::spawn(server.serve(std::future::pending(), Duration::from_secs(1)));

@@ -26,6 +26,7 @@ use super::commands::execute_commands;
 use super::proto;
 use super::proto::administration_service_server::AdministrationService;
 use super::rpc::call;
+use super::transport::PeerInfo;
 use super::wire;
 use super::wire::request;
 use crate::directory::{AccountState, Command, CommandResult, GlobalKey, Presets};
@@ -269,7 +270,8 @@ macro_rules! methods {
                 &self,
                 request: Request<proto::$request>,
             ) -> Result<Response<proto::$response>, Status> {
-                let service = self.for_peer(request.remote_addr());
+                let peer = request.extensions().get::<PeerInfo>();
+                let service = self.for_peer(peer.map(|peer| peer.address));
                 let request = request.into_inner();
                 call(stringify!($name), owner(&request), $function(&service, request)).await
             })*

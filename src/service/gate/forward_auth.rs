@@ -17,7 +17,7 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::{Gate, Pass, Verdict};
 use crate::gate::{Body, HttpRequest, Named, Refusal};
-use crate::service::http::Peer;
+use crate::service::transport::PeerInfo;
 
 /// Where a proxy asks.
 pub(in crate::service) const FORWARD_AUTH_PATH: &str = "/gate/v1/forward-auth";
@@ -56,7 +56,7 @@ pub(in crate::service) fn router(gate: Gate) -> Router {
 
 fn read(gate: &Gate, request: &Request) -> Result<(HttpRequest, Named), Refusal> {
     let headers = request.headers();
-    let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
+    let Some(peer) = request.extensions().get::<PeerInfo>().map(|peer| peer.address) else {
         return Err(Refusal::Proxy("connection", "has no address"));
     };
     let is_trusted = gate.settings.is_trusted_proxy(peer.ip());

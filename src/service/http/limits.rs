@@ -14,5 +14,3 @@ pub(super) const HEADERS_TIME_MAX: Duration = Duration::from_secs(60);
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Longest time for the body of a request.
 pub(super) const BODY_TIME_MAX: Duration = Duration::from_secs(15);
-/// Pause after no connection could be accepted, for want of descriptors or memory.
-pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -23,8 +23,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
+use tokio_stream::StreamExt as _;
 use tracing::{debug, info, warn};
 
 use super::ServeError;
@@ -33,9 +33,10 @@ use super::cam::{ApiSettings, CamApi, Reply};
 use super::console_session::{self, ConsoleSettings};
 use super::gate::{self, Gate};
 use super::metrics::{self, Metrics};
+use super::transport::{Acceptor, Connection, Tls, incoming};
 use crate::gate::GateSettings;
 use crate::node::Node;
-use limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADERS_MAX, HEADERS_TIME_MAX};
+use limits::{CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADERS_MAX, HEADERS_TIME_MAX};
 
 /// The header of the revision that an answer holds; a token that gRPC takes as `at_least`.
 const REVISION_HEADER: &str = "x-camgate-revision";
@@ -51,6 +52,8 @@ pub struct HttpSettings {
     pub console: ConsoleSettings,
     /// The gate.
     pub gate: GateSettings,
+    /// Certificates; plain without them.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// An HTTP server that listens and does not serve yet.
@@ -61,6 +64,7 @@ pub struct HttpServer {
     gate: Gate,
     console: ConsoleSettings,
     authzen: AuthzenSettings,
+    tls: Option<Arc<Tls>>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -80,8 +84,8 @@ impl HttpServer {
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let (console, authzen) = (settings.console, settings.authzen);
-        Ok(Self { node, api, gate, console, authzen, listener, address })
+        let HttpSettings { console, authzen, tls, .. } = settings;
+        Ok(Self { node, api, gate, console, authzen, tls, listener, address })
     }
 
     /// Where it listens.
@@ -92,88 +96,46 @@ impl HttpServer {
 
     /// Serves until `stop` is done, then finishes what is under way for at most `drain`.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send, drain: Duration) {
-        let Self { node, api, gate, console, authzen, listener, address } = self;
+        let Self { node, api, gate, console, authzen, tls, listener, address } = self;
         info!(%address, "HTTP is served");
-        let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let graceful = GracefulShutdown::new();
         let authzen = authzen::router(Arc::clone(&node), authzen, address);
         let sessions = console_session::router(Arc::clone(&node), console);
         let router = router(node, api).merge(gate::router(gate)).merge(sessions).merge(authzen);
         tokio::pin!(stop);
+        let mut connections = incoming(listener, Acceptor::http(tls), CONNECTIONS_MAX);
         loop {
             tokio::select! {
-                accepted = accept(&listener, &connections) => {
-                    if let Some((stream, peer, permit)) = accepted {
-                        let watcher = graceful.watcher();
-                        tokio::spawn(connection(router.clone(), stream, peer, watcher, permit));
+                ready = connections.next() => match ready {
+                    Some(Ok(ready)) => {
+                        tokio::spawn(connection(router.clone(), ready, graceful.watcher()));
                     }
-                }
+                    Some(Err(_)) => {}
+                    None => break,
+                },
                 () = &mut stop => break,
             }
         }
-        drop(listener);
+        drop(connections);
         if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
             warn!(drain_ms = drain.as_millis(), "HTTP requests were cut off while draining");
         }
     }
 }
 
-/// The next connection, when there is room for one more.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(connections).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, permit)),
-        Err(error) if is_of_the_client(&error) => {
-            debug!(%error, "a connection was gone before it was accepted");
-            None
-        }
-        Err(error) => {
-            // Out of descriptors, say: to try again at once would only spin, and nothing tells when
-            // there are some again.
-            warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
-}
-
-/// Whether only the one connection failed, which must not make the others wait.
-fn is_of_the_client(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-async fn connection(
-    router: Router,
-    stream: TcpStream,
-    peer: SocketAddr,
-    watcher: Watcher,
-    permit: OwnedSemaphorePermit,
-) {
-    // Only a matter of speed.
-    let _ = stream.set_nodelay(true);
-    let service = tower_service(router, peer);
-    let connection = http1::Builder::new()
+async fn connection(router: Router, connection: Connection, watcher: Watcher) {
+    let peer = connection.peer().clone();
+    let address = peer.address;
+    let service = TowerToHyperService::new(router.layer(axum::Extension(peer)));
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_TIME_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        debug!(%peer, %error, "a connection ended early");
+        .serve_connection(TokioIo::new(connection), service);
+    if let Err(error) = watcher.watch(serving).await {
+        debug!(%address, %error, "a connection ended early");
     }
-    drop(permit);
-}
-
-/// The address of the other end, kept with each request.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) SocketAddr);
-
-fn tower_service(router: Router, peer: SocketAddr) -> TowerToHyperService<Router> {
-    TowerToHyperService::new(router.layer(axum::Extension(Peer(peer))))
 }
 
 fn router(node: Arc<Node>, api: Arc<CamApi>) -> Router {

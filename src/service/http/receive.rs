@@ -6,10 +6,10 @@
 use axum::extract::Request;
 use tokio_stream::StreamExt as _;
 
-use super::Peer;
 use super::limits::{BODY_BYTES_MAX, BODY_TIME_MAX};
 use crate::service::cam::Received;
 use crate::service::cam::error::CamError;
+use crate::service::transport::PeerInfo;
 
 /// Reads a request.
 ///
@@ -17,7 +17,7 @@ use crate::service::cam::error::CamError;
 /// `RequestSizeLimitExceeded`, or `InvalidRequest` when the body does not come.
 pub(in crate::service) async fn receive(request: Request) -> Result<Received, CamError> {
     let (head, body) = request.into_parts();
-    let Some(Peer(peer)) = head.extensions.get::<Peer>().copied() else {
+    let Some(peer) = head.extensions.get::<PeerInfo>().map(|peer| peer.address) else {
         return Err(CamError::new("InternalError", "the caller's address is not known"));
     };
     let body = match tokio::time::timeout(BODY_TIME_MAX, read_body(body)).await {

@@ -11,11 +11,10 @@ use camgate::catalog::Catalog;
 use camgate::directory::{
     AccountState, ChangeHead, Command, PasswordHash, Quotas, SealedSecret, SecretId, UnixMillis,
 };
-use camgate::gate::GateSettings;
 use camgate::node::{Clock, Node, NodeSettings};
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
-use camgate::service::{ApiSettings, GrpcServer, HttpServer, HttpSettings};
+use camgate::service::{ApiSettings, GrpcServer, GrpcSettings, HttpServer, HttpSettings};
 use camgate::store::{MemoryStore, Store, key, record};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -100,7 +99,7 @@ impl Server {
         let unlimited = ApiSettings { requests_per_second: 0, sts_requests_per_second: 0 };
         let surfaces = HttpSettings { api: unlimited, ..HttpSettings::default() };
         let grpc =
-            GrpcServer::bind(Arc::clone(&node), loopback, GateSettings::default()).await.unwrap();
+            GrpcServer::bind(Arc::clone(&node), loopback, GrpcSettings::default()).await.unwrap();
         let http = HttpServer::bind(Arc::clone(&node), loopback, surfaces).await.unwrap();
         let (uri, address) = (format!("http://{}", grpc.address()), http.address());
         let channel = Channel::from_shared(uri).unwrap().connect_lazy();

@@ -25,7 +25,7 @@ use camgate::service::envoy::auth::authorization_client::AuthorizationClient as 
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
 use camgate::service::proto::authorization_service_client::AuthorizationServiceClient;
-use camgate::service::{ApiSettings, GrpcServer, HttpServer, HttpSettings};
+use camgate::service::{ApiSettings, GrpcServer, GrpcSettings, HttpServer, HttpSettings};
 use camgate::store::{MemoryStore, Store};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -85,8 +85,8 @@ impl CamServer {
         let node =
             Node::start(store, catalog, Arc::new(SystemClock), None, settings).await.unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let gate = surfaces.gate.clone();
-        let grpc = GrpcServer::bind(Arc::clone(&node), loopback, gate).await.unwrap();
+        let settings = GrpcSettings { gate: surfaces.gate.clone(), ..GrpcSettings::default() };
+        let grpc = GrpcServer::bind(Arc::clone(&node), loopback, settings).await.unwrap();
         let http = HttpServer::bind(Arc::clone(&node), loopback, surfaces).await.unwrap();
         let (channel, address) = (format!("http://{}", grpc.address()), http.address());
         let channel = Channel::from_shared(channel).unwrap().connect_lazy();

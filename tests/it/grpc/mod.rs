@@ -22,13 +22,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camgate::catalog::Catalog;
-use camgate::gate::GateSettings;
 use camgate::node::{Clock, Node, NodeSettings, PolicyFiles, SystemClock};
-use camgate::service::GrpcServer;
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
 use camgate::service::proto::authorization_service_client::AuthorizationServiceClient;
 use camgate::service::proto::watch_service_client::WatchServiceClient;
+use camgate::service::{GrpcServer, GrpcSettings};
 use camgate::store::{MemoryStore, SledStore, Store};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -86,7 +85,7 @@ impl TestServer {
         let node = Node::start(store, catalog, clock, files, settings).await.unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let server =
-            GrpcServer::bind(Arc::clone(&node), loopback, GateSettings::default()).await.unwrap();
+            GrpcServer::bind(Arc::clone(&node), loopback, GrpcSettings::default()).await.unwrap();
         let address = server.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {

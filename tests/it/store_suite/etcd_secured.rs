@@ -8,50 +8,11 @@ use camgate::store::{
     Commit, EtcdCredentials, EtcdOptions, EtcdStore, EtcdTls, NodeEntry, Store, StoreError,
 };
 use etcd_client::{Client, Permission, PermissionType};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::next_change;
 use crate::command::command;
+use crate::support::authority::{Authority, Pair};
 use crate::support::etcd::{Cluster, free_ports, within};
-
-/// An authority, and what it signs.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-/// A certificate and its key, in PEM.
-struct Pair {
-    certificate: String,
-    key: String,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        Self { issuer: CertifiedIssuer::self_signed(params, key).unwrap() }
-    }
-
-    fn pem(&self) -> String {
-        self.issuer.pem()
-    }
-
-    fn sign(&self, name: &str) -> Pair {
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Pair { certificate, key: key.serialize_pem() }
-    }
-}
-
-impl Pair {
-    fn identity(&self) -> (Vec<u8>, Vec<u8>) {
-        (self.certificate.clone().into_bytes(), self.key.clone().into_bytes())
-    }
-}
 
 /// A member that is reached by TLS and wants its clients' certificates.
 async fn start_tls(folder: &Path, authority: &Authority) -> Cluster {

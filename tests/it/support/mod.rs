@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 pub(crate) mod account;
 #[cfg(feature = "server")]
+pub(crate) mod authority;
+#[cfg(feature = "server")]
 pub(crate) mod change_log;
 #[cfg(feature = "etcd")]
 pub(crate) mod etcd;

@@ -30,6 +30,7 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("prometheus_client", Some("src/service/metrics.rs")),
     ("rand", Some("src/authn/random.rs")),
     ("sled", Some("src/store/sled/")),
+    ("tokio_rustls", Some("src/service/transport/")),
 ];
 
 fn rust_files() -> Vec<RustFile> {
