@@ -38,6 +38,8 @@ impl Authority {
 }
 
 impl Pair {
+    /// As etcd's client takes it.
+    #[cfg(feature = "etcd")]
     pub(crate) fn identity(&self) -> (Vec<u8>, Vec<u8>) {
         (self.certificate.clone().into_bytes(), self.key.clone().into_bytes())
     }
