@@ -2,16 +2,16 @@
 //! both directions, with its connections open.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use crate::etcd::free_ports;
 
 /// How often it is looked up whose a connection is.
-const LOOKS_MAX: u32 = 50;
+const LOOKS_MAX: u32 = 10;
 
 /// Before each member's port for the others.
 pub(crate) struct Proxies {
@@ -31,22 +31,39 @@ struct Ends {
     /// The port that it comes from.
     port: u16,
     /// Found when it first matters: members connect before anybody knows their processes.
-    from: OnceLock<Option<usize>>,
+    from: OnceCell<Option<usize>>,
     pids: Pids,
 }
 
 impl Ends {
-    fn is_open(&self, cut: &BTreeSet<usize>) -> bool {
-        let look = || {
-            let pids = self.pids.lock().unwrap().clone();
-            pids.iter().position(|pid| pid.is_some_and(|pid| owns(pid, self.port)))
+    /// Who has connected.
+    async fn from(&self) -> Option<usize> {
+        let look = || async {
+            let (pids, port) = (self.pids.lock().unwrap().clone(), self.port);
+            // The kernel's table leaves out lines while it changes: one look that finds nobody says
+            // nothing, and a connection that is taken for nobody's would go round the cut.
+            let looks = move || (0..LOOKS_MAX).find_map(|_| owner(&pids, port));
+            tokio::task::spawn_blocking(looks).await.unwrap()
         };
-        // The kernel's table leaves out lines while it changes: one look that finds nobody says
-        // nothing, and a connection that is taken for nobody's would go round the cut.
-        let from = || (0..LOOKS_MAX).find_map(|_| look());
-        cut.is_empty()
-            || !(cut.contains(&self.to)
-                || self.from.get_or_init(from).is_some_and(|from| cut.contains(&from)))
+        *self.from.get_or_init(look).await
+    }
+
+    /// Returns when neither end is cut off; false when the proxies are gone.
+    async fn open(&self, cut: &mut watch::Receiver<BTreeSet<usize>>) -> bool {
+        loop {
+            let now = cut.borrow_and_update().clone();
+            if now.is_empty() {
+                return true;
+            }
+            let is_cut =
+                now.contains(&self.to) || self.from().await.is_some_and(|from| now.contains(&from));
+            if !is_cut {
+                return true;
+            }
+            if cut.changed().await.is_err() {
+                return false;
+            }
+        }
     }
 }
 
@@ -63,7 +80,7 @@ impl Proxies {
             tokio::spawn(async move {
                 while let Ok((stream, from)) = listener.accept().await {
                     let (port_of, pids) = (from.port(), Arc::clone(&pids));
-                    let ends = Ends { to, port: port_of, from: OnceLock::new(), pids };
+                    let ends = Ends { to, port: port_of, from: OnceCell::new(), pids };
                     tokio::spawn(forward(stream, port, cut.clone(), ends));
                 }
             });
@@ -111,7 +128,7 @@ async fn pump(
 ) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(length) = from.read(&mut bytes).await {
-        if length == 0 || cut.wait_for(|cut| ends.is_open(cut)).await.is_err() {
+        if length == 0 || !ends.open(&mut cut).await {
             break;
         }
         if to.write_all(&bytes[..length]).await.is_err() {
@@ -121,18 +138,22 @@ async fn pump(
     let _ = to.shutdown().await;
 }
 
-/// Whether a process has the connection that leaves from this port of 127.0.0.1.
-fn owns(pid: u32, port: u16) -> bool {
+/// Which of the processes has the connection that leaves from this port of 127.0.0.1.
+fn owner(pids: &[Option<u32>], port: u16) -> Option<usize> {
     let local = format!("0100007F:{port:04X}");
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-    let inode = table.lines().find_map(|line| {
-        let parts: Vec<&str> = line.split_whitespace().collect();
-        (parts.get(1) == Some(&local.as_str())).then(|| parts.get(9).copied()).flatten()
-    });
-    let Some(inode) = inode else { return false };
+    // The number of the connection, its own end, the other one.
+    let is_its = |line: &&str| {
+        line.contains(&local) && line.split_whitespace().nth(1) == Some(local.as_str())
+    };
+    let inode = table.lines().find(is_its)?.split_whitespace().nth(9)?;
     let wanted = format!("socket:[{inode}]");
-    let Ok(files) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-    files.flatten().any(|file| {
-        std::fs::read_link(file.path()).is_ok_and(|link| link.to_string_lossy() == wanted)
+    pids.iter().position(|pid| {
+        let files = pid.and_then(|pid| std::fs::read_dir(format!("/proc/{pid}/fd")).ok());
+        files.is_some_and(|files| {
+            files.flatten().any(|file| {
+                std::fs::read_link(file.path()).is_ok_and(|link| link.to_string_lossy() == wanted)
+            })
+        })
     })
 }
