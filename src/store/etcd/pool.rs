@@ -2,7 +2,8 @@
 //!
 //! A call goes to one member. When that member does not answer, the next is asked: a read always, a
 //! commit only while it is certain that it was never sent, because nobody can tell whether a commit
-//! that was sent took effect. Every call has a deadline. It knows nothing of keys.
+//! that was sent took effect. While nobody leads the cluster all are asked again and again, for an
+//! election is soon over. Every call has a deadline. It knows nothing of keys.
 
 use std::error::Error as _;
 use std::fmt;
@@ -19,6 +20,9 @@ use crate::store::error::StoreError;
 
 /// Longest wait for one member's answer to a read, while there are others to ask.
 const ATTEMPT: Duration = Duration::from_millis(1_000);
+
+/// Pause after all members were asked in vain.
+const ROUND_PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether a call may be sent a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +86,10 @@ fn failure(error: &Error) -> Failure {
             return Failure::Unsent;
         }
         cause = error.source();
+    }
+    // Said before anything is proposed: clients ask for a leader first.
+    if status.message().ends_with("no leader") {
+        return Failure::Unsent;
     }
     match status.code() {
         Code::Unavailable
@@ -150,6 +158,9 @@ fn describe(error: &Error) -> String {
     text
 }
 
+/// What rustls says of a certificate that it does not believe.
+const BAD_CERTIFICATE: &str = "invalid peer certificate";
+
 /// What a member does that hangs up on a client without a certificate, in the words of the layers
 /// that notice it.
 const HUNG_UP: [&str; 6] =
@@ -213,13 +224,15 @@ impl Pool {
         let until = Instant::now() + self.deadline;
         let first = self.preferred.load(Ordering::Relaxed);
         let mut last = String::from("no member was asked");
-        // Twice around: a member that restarts is back soon.
-        for attempt in 0..self.members.len().saturating_mul(2) {
+        for attempt in 0_usize.. {
+            let place = (first + attempt) % self.members.len().max(1);
+            if attempt > 0 && attempt.is_multiple_of(self.members.len().max(1)) {
+                tokio::time::sleep(ROUND_PAUSE).await;
+            }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            let place = (first + attempt) % self.members.len().max(1);
             let Some(member) = self.members.get(place) else { break };
             let limit = match repeat {
                 Repeat::Always => left.min(ATTEMPT),
@@ -238,6 +251,10 @@ impl Pool {
                 }
                 Ok(Err(error)) => {
                     last = describe_failure(&member.url, &error);
+                    // Asking again makes no certificate better.
+                    if last.contains(BAD_CERTIFICATE) {
+                        break;
+                    }
                     let kind = failure(&error);
                     if kind == Failure::Answered {
                         return Ok(Err(error));
