@@ -8,5 +8,6 @@
 pub mod password;
 pub mod random;
 pub mod secret;
+pub mod service_token;
 pub mod tc3;
 pub mod vault;

@@ -12,9 +12,11 @@ use tonic_types::StatusExt as _;
 
 use super::answer::{CliError, ExitStatus, error_json};
 use crate::config::{ClientSettings, Settings};
+use crate::service::bearer::{Bearer, Link};
 use crate::service::proto;
 use proto::administration_service_client::AdministrationServiceClient;
 use proto::authorization_service_client::AuthorizationServiceClient;
+use proto::caller_service_client::CallerServiceClient;
 use proto::store_service_client::StoreServiceClient;
 use proto::watch_service_client::WatchServiceClient;
 
@@ -27,14 +29,26 @@ pub const PAGE_SIZE: u32 = 200;
 #[derive(Debug)]
 pub struct Client {
     /// Decides.
-    pub authorization: AuthorizationServiceClient<Channel>,
+    pub authorization: AuthorizationServiceClient<Link>,
     /// Administers.
-    pub administration: AdministrationServiceClient<Channel>,
+    pub administration: AdministrationServiceClient<Link>,
+    /// Administers service callers.
+    pub callers: CallerServiceClient<Link>,
     /// Exports the store.
-    pub store: StoreServiceClient<Channel>,
+    pub store: StoreServiceClient<Link>,
     /// Streams changes.
-    pub watch: WatchServiceClient<Channel>,
+    pub watch: WatchServiceClient<Link>,
     owner: u64,
+}
+
+/// What CAMGATE_TOKEN says.
+fn bearer(settings: &Settings) -> Result<Bearer, CliError> {
+    match &settings.secrets.token {
+        None => Ok(Bearer::default()),
+        Some(token) => Bearer::new(token.expose()).ok_or_else(|| {
+            CliError::Usage("CAMGATE_TOKEN is no token: it has characters that none has".into())
+        }),
+    }
 }
 
 /// What `[client]` says about TLS.
@@ -99,11 +113,13 @@ impl Client {
                 cause(&error)
             ))
         })?;
+        let link = Link::new(channel, bearer(settings)?);
         Ok(Self {
-            authorization: AuthorizationServiceClient::new(channel.clone()),
-            administration: AdministrationServiceClient::new(channel.clone()),
-            store: StoreServiceClient::new(channel.clone()),
-            watch: WatchServiceClient::new(channel),
+            authorization: AuthorizationServiceClient::new(link.clone()),
+            administration: AdministrationServiceClient::new(link.clone()),
+            callers: CallerServiceClient::new(link.clone()),
+            store: StoreServiceClient::new(link.clone()),
+            watch: WatchServiceClient::new(link),
             owner: settings.account,
         })
     }

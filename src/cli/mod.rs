@@ -8,6 +8,7 @@ pub mod account_changes;
 pub mod answer;
 pub mod archive;
 pub mod args;
+pub mod caller;
 pub mod check;
 pub mod client;
 pub mod decision;

@@ -11,6 +11,7 @@ use figment::value::Value;
 use super::account::{AccountCommand, AppCommand, Init};
 use super::answer::{Answer, CliError, ExitStatus, Format};
 use super::archive::{Export, Import};
+use super::caller::CallerCommand;
 use super::check::{Question, WhatCan, WhoCan};
 use super::client::{Client, error_text, error_value, exit_status};
 use super::folder::{Apply, Plan, Pull};
@@ -106,6 +107,9 @@ pub enum Command {
     /// Permission boundaries
     #[command(subcommand)]
     Boundary(BoundaryCommand),
+    /// Services that call camgate: tokens, certificates, rights
+    #[command(subcommand)]
+    Caller(CallerCommand),
     /// The key that a store's secrets are sealed under
     #[command(subcommand)]
     MasterKey(MasterKeyCommand),
@@ -203,6 +207,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         Command::Check(question) => online(question.check(&settings))?,
         Command::Explain(question) => online(question.explain(&settings))?,
         Command::MasterKey(command) => online(command.run(&settings))?,
+        Command::Caller(command) => online(command.run(&settings))?,
         Command::Export(export) => online(export.run(&settings, err))?,
         Command::Import(import) => online(import.run(&settings, err))?,
         Command::Policy(PolicyCommand::Lint(lint)) => lint.run(settings.account)?,
@@ -263,6 +268,7 @@ async fn remote(command: Command, client: &mut Client) -> Result<Answer, CliErro
         | Command::Explain(_)
         | Command::Watch(_)
         | Command::MasterKey(_)
+        | Command::Caller(_)
         | Command::Export(_)
         | Command::Import(_)
         | Command::Policy(

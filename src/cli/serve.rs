@@ -21,7 +21,7 @@ use crate::authn::secret::SecretKey;
 use crate::config::{Flag, LogFormat, Secrets, Settings};
 use crate::directory::SecretId;
 use crate::node::{NewKey, Node, NodeError, NodeSettings, PolicyFiles, SystemClock};
-use crate::service::transport::{ClientCertificates, Tls};
+use crate::service::transport::Tls;
 use crate::service::{GrpcServer, GrpcSettings, HttpServer, HttpSettings, proto};
 
 /// Longest time that requests under way are waited for at the end.
@@ -134,6 +134,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         memory_budget_bytes: settings.memory_budget_bytes,
         console_session_ms: settings.console_session_ms,
         staleness_max_ms: settings.etcd.staleness_max_ms,
+        callers_required: settings.callers_required,
         ..NodeSettings::default()
     };
     let files = (!settings.policies.is_empty())
@@ -187,12 +188,10 @@ async fn announce(
     writeln!(err, "camgate listens on {grpc} (gRPC), store {}", settings.store)?;
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     writeln!(err, "the CAM API is served on {scheme}://{http}, to callers that sign")?;
-    let is_mutual = settings
-        .tls
-        .as_ref()
-        .is_some_and(|tls| tls.client_certificates == ClientCertificates::Required);
-    if is_mutual {
-        writeln!(err, "gRPC callers show a certificate: whoever has one may ask and administer")?;
+    if settings.callers_required {
+        let callers =
+            "gRPC callers, proxies and AuthZEN's must be registered: see `camgate caller`";
+        writeln!(err, "{callers}")?;
     } else {
         writeln!(
             err,
@@ -281,8 +280,7 @@ async fn prepare_trial(
 /// The key that the trial account's root gets: the one of the environment, or a new one.
 fn trial_key(settings: &Settings, node: &Node) -> Result<NewKey, CliError> {
     let cannot = |error: NodeError| CliError::CannotTell(error.to_string());
-    let Secrets { dev_secret_id, dev_secret_key, master_key: _, etcd_password: _ } =
-        &settings.secrets;
+    let Secrets { dev_secret_id, dev_secret_key, .. } = &settings.secrets;
     match (dev_secret_id, dev_secret_key) {
         (None, None) => node.new_key(DEV_OWNER).map_err(cannot),
         (Some(id), Some(secret)) => {

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::directory::Quotas;
 use crate::gate::GateSettings;
 use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
-use crate::service::transport::{ClientCertificates, TlsSettings};
+use crate::service::transport::TlsSettings;
 use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings};
 use authzen::RawAuthzen;
 use console::RawConsole;
@@ -44,6 +44,7 @@ const MASTER_KEY: &str = "CAMGATE_MASTER_KEY";
 const DEV_SECRET_ID: &str = "CAMGATE_DEV_SECRET_ID";
 const DEV_SECRET_KEY: &str = "CAMGATE_DEV_SECRET_KEY";
 const ETCD_PASSWORD: &str = "CAMGATE_ETCD_PASSWORD";
+const TOKEN: &str = "CAMGATE_TOKEN";
 /// The prefix of every environment variable of ours.
 const PREFIX: &str = "CAMGATE_";
 
@@ -107,6 +108,8 @@ pub struct Secrets {
     pub dev_secret_key: Option<Hidden>,
     /// The password of `etcd.user`, `CAMGATE_ETCD_PASSWORD`.
     pub etcd_password: Option<Hidden>,
+    /// The token that commands show to a server, `CAMGATE_TOKEN`.
+    pub token: Option<Hidden>,
 }
 
 /// The settings, checked.
@@ -119,6 +122,8 @@ pub struct Settings {
     pub http: SocketAddr,
     /// Certificates of both ports: the keys of `[tls]`.
     pub tls: Option<TlsSettings>,
+    /// Whether callers of gRPC, of the gate and of AuthZEN must be known: `[callers] required`.
+    pub callers_required: bool,
     /// Whether other machines may reach the ports without TLS and without authentication.
     pub insecure: bool,
     /// How commands reach a server by TLS: the keys of `[client]`.
@@ -177,6 +182,7 @@ struct Raw {
     grpc: String,
     http: String,
     tls: RawTls,
+    callers: RawCallers,
     insecure: bool,
     client: RawClient,
     api: RawApi,
@@ -221,6 +227,13 @@ quota_keys! {
     phone_num_chars_max country_code_chars_max email_chars_max
 }
 
+/// `[callers]` as written.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawCallers {
+    required: bool,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawLog {
@@ -253,6 +266,7 @@ impl Default for Raw {
             grpc: "127.0.0.1:7401".into(),
             http: "127.0.0.1:7400".into(),
             tls: RawTls::default(),
+            callers: RawCallers::default(),
             insecure: false,
             client: RawClient::default(),
             api: RawApi::default(),
@@ -312,6 +326,7 @@ impl Settings {
                 DEV_SECRET_ID => Some(&mut secrets.dev_secret_id),
                 DEV_SECRET_KEY => Some(&mut secrets.dev_secret_key),
                 ETCD_PASSWORD => Some(&mut secrets.etcd_password),
+                TOKEN => Some(&mut secrets.token),
                 _ => None,
             };
             if let Some(secret) = secret {
@@ -331,6 +346,13 @@ impl Settings {
 
     fn check(raw: Raw, secrets: Secrets) -> Result<Self, InvalidSettings> {
         let tls = raw.tls.settings()?;
+        if raw.dev && raw.callers.required {
+            return Err(InvalidSettings(
+                "`dev` and `callers.required` are both set: a trial makes its account as nobody; \
+                 leave `--dev`, and make the account with `camgate init`"
+                    .to_owned(),
+            ));
+        }
         if raw.dev && tls.is_some() {
             return Err(InvalidSettings(
                 "`dev` and `[tls]` are both set: a trial makes its account over plain connections; \
@@ -338,7 +360,7 @@ impl Settings {
                     .to_owned(),
             ));
         }
-        let reach = Reach::of(tls.as_ref(), raw.insecure);
+        let reach = Reach::of(tls.is_some() && raw.callers.required, raw.insecure);
         let grpc = listen_address("grpc", &raw.grpc, 7401, reach)?;
         let http = listen_address("http", &raw.http, 7400, reach)?;
         let mut quotas = Quotas::default();
@@ -351,6 +373,7 @@ impl Settings {
             grpc,
             http,
             tls,
+            callers_required: raw.callers.required,
             insecure: raw.insecure,
             client: raw.client.settings()?,
             api: raw.api.settings(raw.dev),
@@ -413,10 +436,8 @@ enum Reach {
 }
 
 impl Reach {
-    fn of(tls: Option<&TlsSettings>, is_insecure: bool) -> Self {
-        let is_mutual =
-            tls.is_some_and(|tls| tls.client_certificates == ClientCertificates::Required);
-        if is_mutual || is_insecure { Self::Everybody } else { Self::Loopback }
+    fn of(is_guarded: bool, is_insecure: bool) -> Self {
+        if is_guarded || is_insecure { Self::Everybody } else { Self::Loopback }
     }
 }
 
@@ -437,9 +458,9 @@ fn listen_address(
     }
     Err(InvalidSettings(format!(
         "`{key}` is `{address}`, which other machines can reach, and there is neither TLS nor \
-         authentication of callers: set `[tls]` with `client_ca_file`, or listen on a loopback \
-         address such as `127.0.0.1:{}`; `--insecure` listens all the same, and lets everybody ask \
-         and administer",
+         authentication of callers: set `[tls]` and `[callers] required = true`, or listen on a \
+         loopback address such as `127.0.0.1:{}`; `--insecure` listens all the same, and lets \
+         everybody ask and administer",
         address.port()
     )))
 }
@@ -472,6 +493,7 @@ fn environment_value(key: &str, text: &str) -> Value {
             Some(text.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
         }
         "dev"
+        | "callers.required"
         | "insecure"
         | "console.secure_cookie"
         | "gate.action_headers"

@@ -26,6 +26,7 @@ mod policy;
 mod preset;
 mod quota;
 mod role;
+pub mod service_caller;
 mod snapshot;
 mod state;
 mod sub_account;

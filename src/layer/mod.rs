@@ -5,6 +5,7 @@
 //! a change; [`Embedded`] decides by itself from a snapshot that the watch keeps fresh. It must
 //! never turn an error, an old snapshot or a broken stream into an allow.
 
+mod connect;
 mod embedded;
 mod proto;
 mod question;
@@ -17,6 +18,7 @@ mod tower;
 #[derive(Debug)]
 pub struct Page;
 
+pub use connect::Credentials;
 pub use embedded::{Embedded, EmbeddedSettings};
 pub use question::{Answer, AskError, Decider, Fact, Question};
 pub use remote::{Remote, RemoteSettings};

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tonic::transport::{Channel, Endpoint};
 use tracing::{debug, warn};
 
+use super::connect::{Credentials, connect};
 use super::question::{Answer, AskError, Decider, Fact, Question};
 use crate::engine::Filter;
 use crate::node::{BoundedCache, Clock, SystemClock, Tokens};
+use crate::service::bearer::Link;
 use crate::service::proto;
 use crate::service::proto::authorization_service_client::AuthorizationServiceClient;
 use crate::service::proto::watch_response::Event;
@@ -33,6 +34,8 @@ const WATCH_BYTES_MAX: usize = 72 * 1024 * 1024;
 pub struct RemoteSettings {
     /// Where camgate is: `http://127.0.0.1:7401`.
     pub server: String,
+    /// What this service shows to it.
+    pub credentials: Credentials,
     /// Longest wait for an answer.
     pub deadline_ms: u64,
     /// Longest time that an answer is remembered, and that a silent watch is believed.
@@ -45,6 +48,7 @@ impl Default for RemoteSettings {
     fn default() -> Self {
         Self {
             server: "http://127.0.0.1:7401".to_owned(),
+            credentials: Credentials::default(),
             deadline_ms: 1_000,
             staleness_max_ms: 5_000,
             entries_max: 100_000,
@@ -74,7 +78,7 @@ struct Remembered {
 #[derive(Debug)]
 pub struct Remote {
     settings: RemoteSettings,
-    channel: Channel,
+    link: Link,
     cache: BoundedCache<Question, Remembered>,
     followed: Mutex<HashMap<u64, Arc<Followed>>>,
     clock: Arc<dyn Clock>,
@@ -97,10 +101,10 @@ impl Remote {
         settings: RemoteSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, AskError> {
-        let channel = connect(&settings.server)?;
+        let link = connect(&settings.server, &settings.credentials)?;
         let cache = BoundedCache::new(settings.entries_max);
         let followed = Mutex::new(HashMap::new());
-        Ok(Arc::new(Self { settings, channel, cache, followed, clock }))
+        Ok(Arc::new(Self { settings, link, cache, followed, clock }))
     }
 
     /// The token of the last revision that the account's watch told; empty before the first.
@@ -129,8 +133,8 @@ impl Remote {
             revision: Mutex::default(),
         });
         all.insert(owner_uin, Arc::clone(&followed));
-        let (channel, clock) = (self.channel.clone(), Arc::clone(&self.clock));
-        tokio::spawn(watch(channel, owner_uin, Arc::downgrade(&followed), clock));
+        let (link, clock) = (self.link.clone(), Arc::clone(&self.clock));
+        tokio::spawn(watch(link, owner_uin, Arc::downgrade(&followed), clock));
         Some(followed)
     }
 
@@ -156,7 +160,7 @@ impl Remote {
 
     async fn fetch(&self, question: &Question, at_least: String) -> Result<Answer, AskError> {
         let deadline_ms = self.settings.deadline_ms;
-        let mut client = AuthorizationServiceClient::new(self.channel.clone());
+        let mut client = AuthorizationServiceClient::new(self.link.clone());
         let asked = client.check(request(question, at_least));
         let response = tokio::time::timeout(Duration::from_millis(deadline_ms), asked).await;
         let response = response.map_err(|_| AskError::Deadline { deadline_ms })?;
@@ -215,11 +219,11 @@ impl Decider for Remote {
 }
 
 /// Follows an account until nobody holds its state any more.
-async fn watch(channel: Channel, owner_uin: u64, state: Weak<Followed>, clock: Arc<dyn Clock>) {
+async fn watch(link: Link, owner_uin: u64, state: Weak<Followed>, clock: Arc<dyn Clock>) {
     let now = move || clock.now().as_millisecond();
     while state.strong_count() > 0 {
         let mut client =
-            WatchServiceClient::new(channel.clone()).max_decoding_message_size(WATCH_BYTES_MAX);
+            WatchServiceClient::new(link.clone()).max_decoding_message_size(WATCH_BYTES_MAX);
         let request = proto::WatchRequest { owner_uin, after: String::new() };
         match client.watch(request).await {
             Ok(events) => {
@@ -250,13 +254,6 @@ async fn watch(channel: Channel, owner_uin: u64, state: Weak<Followed>, clock: A
         }
         tokio::time::sleep(WATCH_RETRY).await;
     }
-}
-
-/// Connects on first use.
-pub(super) fn connect(server: &str) -> Result<Channel, AskError> {
-    let endpoint = Endpoint::from_shared(server.to_owned());
-    let endpoint = endpoint.map_err(|_| AskError::Question(format!("`{server}` is no URL")))?;
-    Ok(endpoint.connect_lazy())
 }
 
 /// Whether a revision is not older than another one of the same store.

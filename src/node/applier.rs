@@ -109,6 +109,7 @@ async fn start_over(node: &Arc<Node>) -> Result<Watch, StoreError> {
     for cell in node.cells.all() {
         node.cells.retire(cell.lock().await);
     }
+    node.reload_callers().await;
     node.counters.started_over();
     node.index.forget_all(head);
     node.kept_presets.anything_changed();
@@ -123,14 +124,18 @@ async fn start_over(node: &Arc<Node>) -> Result<Watch, StoreError> {
 /// Applies one commit to everything that is loaded.
 async fn apply(node: &Arc<Node>, change: &ChangeSet) {
     let mut by_account: BTreeMap<u64, Vec<&Mutation>> = BTreeMap::new();
-    let mut presets_changed = false;
+    let (mut presets_changed, mut callers_changed) = (false, false);
     for mutation in &change.mutations {
         match records::place(mutation.key()) {
             Place::Account(owner_uin) => by_account.entry(owner_uin).or_default().push(mutation),
             Place::Global(key) => node.index.forget(key, change.revision),
             Place::Presets => presets_changed = true,
+            Place::Callers => callers_changed = true,
             Place::Other => {}
         }
+    }
+    if callers_changed {
+        node.reload_callers().await;
     }
     for (owner_uin, mutations) in by_account {
         apply_to_account(node, owner_uin, &mutations, change.revision).await;

@@ -2,6 +2,8 @@
 //!
 //! A deny is no error. It must never carry a stored value or a secret.
 
+use super::access::AccessError;
+use super::callers_write::CallersError;
 use crate::authn::password::PasswordError;
 use crate::authn::vault::VaultError;
 use crate::authn::vault::keyring::KeyringError;
@@ -207,6 +209,12 @@ pub enum NodeError {
     /// The store refused or failed.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// Who calls may not do that.
+    #[error("{0}")]
+    Access(#[from] AccessError),
+    /// A change of service callers is refused.
+    #[error("{0}")]
+    Callers(#[from] CallersError),
     /// The store holds a part of an archive.
     #[error(
         "an import into this store has not ended, so it holds only a part: run `camgate import` \

@@ -5,9 +5,11 @@
 //! and return when the change is visible here. It must never know a protocol, and never turn a
 //! failure into an ALLOW: what cannot be read is an error.
 
+mod access;
 mod applier;
 mod bounded;
 mod callers;
+mod callers_write;
 mod cells;
 mod change_log;
 mod clock;
@@ -49,8 +51,13 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, Notify, watch as watch_channel};
 
+pub use access::{Access, AccessError};
 pub use bounded::BoundedCache;
 pub use callers::{Caller, CallerError};
+pub use callers_write::{
+    CallersError, create_caller, create_token, delete_caller, delete_token, list_callers,
+    update_caller,
+};
 pub use change_log::{ChangeLogPage, LoggedChange};
 pub use clock::{Clock, SystemClock};
 pub use console::{ConsoleSession, SignInError, SignedIn};
@@ -88,6 +95,7 @@ use crate::authn::vault::Vault;
 use crate::catalog::Catalog;
 use crate::store::archive::Export;
 use crate::store::{Revision, Store};
+use access::Callers;
 use cells::Cells;
 use console::SignIns;
 use freshness::Freshness;
@@ -132,6 +140,8 @@ pub struct Node {
     health: Health,
     freshness: Freshness,
     counters: Counters,
+    /// Who may call.
+    callers: Callers,
     /// The nodes that share the store.
     peers: ArcSwap<Peers>,
     /// Told when the change stream is to be opened anew.
@@ -171,6 +181,7 @@ impl Node {
         let head = store.head().await?;
         let watch = store.watch(head).await?;
         let shared = load::read_shared(&*store, &catalog).await?;
+        let (table, callers_problem) = access::read_table(&*store).await?;
         let node = Arc::new(Self {
             sessions: Sessions::new(settings.sessions_cached_max),
             sign_ins: SignIns::new(),
@@ -186,6 +197,7 @@ impl Node {
             health: Health::new(),
             freshness: Freshness::new(store.is_exclusive(), &settings),
             counters: Counters::default(),
+            callers: Callers::new(settings.callers_required, table),
             peers: ArcSwap::default(),
             follow_again: Notify::new(),
             stopping: watch_channel::Sender::new(false),
@@ -203,6 +215,7 @@ impl Node {
             tokens,
             vault,
         });
+        node.health.set_record_problem("service callers", callers_problem);
         heartbeat::meet(&node).await?;
         tokio::spawn(applier::run(Arc::clone(&node), watch));
         tokio::spawn(heartbeat::run(Arc::clone(&node)));

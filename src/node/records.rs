@@ -6,6 +6,7 @@
 use super::error::NodeError;
 use super::presets::Recorded;
 use crate::audit::ChangeEntry;
+use crate::directory::service_caller::ServiceCaller;
 use crate::directory::{
     Account, AccountState, AppEntry, Change, GlobalKey, OperatorPreset, Record, RecordKey,
     SecretEntry, UinEntry,
@@ -22,8 +23,8 @@ pub(super) use key::{
     key_use_key, record_key as key_of,
 };
 pub(super) use record::{
-    encode, encode_change_entry, encode_for_log, encode_key_use, encode_keyring, encode_next_uin,
-    encode_store_id, mutation,
+    encode, encode_caller, encode_change_entry, encode_for_log, encode_key_use, encode_keyring,
+    encode_next_uin, encode_store_id, mutation,
 };
 
 /// Whose a key is.
@@ -35,6 +36,8 @@ pub(super) enum Place {
     Global(GlobalKey),
     /// The operator's presets.
     Presets,
+    /// Service callers.
+    Callers,
     /// Nothing that readers depend on.
     Other,
 }
@@ -48,6 +51,7 @@ pub(super) fn place(stored: &[u8]) -> Place {
         Some(StoredKey::Account { owner_uin, .. }) => Place::Account(owner_uin),
         Some(StoredKey::Global(key)) => Place::Global(key),
         Some(StoredKey::OperatorPreset(_) | StoredKey::OperatorDigest) => Place::Presets,
+        Some(StoredKey::Caller(_)) => Place::Callers,
         Some(
             StoredKey::NextUin
             | StoredKey::StoreId
@@ -72,6 +76,7 @@ pub(super) fn record_key(stored: &[u8]) -> Option<RecordKey> {
         | StoredKey::StoreId
         | StoredKey::Keyring
         | StoredKey::Import
+        | StoredKey::Caller(_)
         | StoredKey::KeyUse(_)
         | StoredKey::DoneRequest { .. }
         | StoredKey::ChangeEntry { .. } => None,
@@ -80,6 +85,21 @@ pub(super) fn record_key(stored: &[u8]) -> Option<RecordKey> {
 
 pub(super) fn store_id_key() -> Vec<u8> {
     key::STORE_ID.to_vec()
+}
+
+pub(super) fn callers_prefix() -> Vec<u8> {
+    key::CALLERS.to_vec()
+}
+
+pub(super) fn caller_key(name: &str) -> Vec<u8> {
+    key::caller_key(name)
+}
+
+pub(super) fn decode_caller(entry: &Entry) -> Result<ServiceCaller, NodeError> {
+    let Stored::Caller(caller) = record::decode(&entry.key, &entry.value)? else {
+        return Err(unexpected(entry));
+    };
+    Ok(*caller)
 }
 
 pub(super) fn import_key() -> Vec<u8> {
@@ -224,6 +244,7 @@ pub(super) fn decode_presets(entries: &[Entry]) -> Result<Recorded, NodeError> {
             | Stored::StoreId(_)
             | Stored::Keyring(_)
             | Stored::Import(_)
+            | Stored::Caller(_)
             | Stored::KeyUse(_)
             | Stored::DoneRequest(_)
             | Stored::ChangeEntry(_) => return Err(unexpected(entry)),

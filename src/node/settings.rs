@@ -45,6 +45,8 @@ pub struct NodeSettings {
     pub sessions_cached_max: usize,
     /// How long a console session lasts.
     pub console_session_ms: i64,
+    /// Whether callers of gRPC, of the gate and of AuthZEN must be known.
+    pub callers_required: bool,
     /// Whether a signature counts once only.
     pub refuse_replays: bool,
     /// Most signatures remembered for that; beyond it requests are refused.
@@ -75,6 +77,7 @@ impl Default for NodeSettings {
             master_key: None,
             sessions_cached_max: 10_000,
             console_session_ms: 7_200_000,
+            callers_required: false,
             refuse_replays: false,
             signatures_remembered_max: 1_000_000,
             key_use_interval_ms: 60_000,

@@ -148,7 +148,7 @@ fn compacted(error: StoreError) -> NodeError {
 fn mutations_of(owner_uin: u64, change: &ChangeSet) -> Vec<&Mutation> {
     let is_own = |mutation: &&Mutation| match records::place(mutation.key()) {
         Place::Account(owner) => owner == owner_uin,
-        Place::Global(_) | Place::Presets | Place::Other => false,
+        Place::Global(_) | Place::Presets | Place::Callers | Place::Other => false,
     };
     change.mutations.iter().filter(is_own).collect()
 }

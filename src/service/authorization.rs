@@ -9,19 +9,21 @@ use std::sync::Arc;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::access;
 use super::page::Page;
 use super::proto;
 use super::proto::authorization_service_server::AuthorizationService;
 use super::rpc::{call, frequent_call};
-use super::status::ApiError;
+use super::status::{ApiError, status};
 use super::stream_check::Answers;
 use super::wire::request::{self, BATCH_ENTRIES_MAX};
 use super::wire::{self, decision};
+use crate::directory::service_caller::Right;
 use crate::lang::action::ActionName;
 use crate::lang::hex::hex;
 use crate::node::{
-    ActionSearch, Asker, BatchQuery, CheckQuery, Node, NodeError, PrincipalSearch, Question,
-    ResourceSearch,
+    Access, ActionSearch, Asker, BatchQuery, CheckQuery, Node, NodeError, PrincipalSearch,
+    Question, ResourceSearch,
 };
 use crate::store::Revision;
 
@@ -38,27 +40,41 @@ impl Authorization {
         Self { node }
     }
 
-    async fn check_one(&self, check: proto::CheckRequest) -> Result<proto::Decision, NodeError> {
+    async fn check_one(
+        &self,
+        access: &Access,
+        check: proto::CheckRequest,
+    ) -> Result<proto::Decision, NodeError> {
+        access.check_any(Right::Check)?;
         let at_least = request::at_least(&self.node, check.consistency.as_ref());
         let asked = request::Asked::read(&self.node, check)?;
         let question = asked.question(&self.node)?;
         // What is wrong with a question is said before anything is waited for.
         let mut batch = self.node.begin(at_least?).await?;
-        self.decide(&mut batch, question).await
+        self.decide(access, &mut batch, question).await
     }
 
     async fn decide(
         &self,
+        access: &Access,
         batch: &mut BatchQuery,
         question: Question<'_>,
     ) -> Result<proto::Decision, NodeError> {
-        self.node.decide(batch, question, |it| decision::decided(&self.node, &it)).await
+        access.check_service(question.action.name().service())?;
+        // Whose account a uin means is known when it is decided.
+        let decided = self.node.decide(batch, question, |it| {
+            access.check(Right::Check, it.owner_uin)?;
+            Ok(decision::decided(&self.node, &it))
+        });
+        decided.await?
     }
 
     async fn batch(
         &self,
+        access: &Access,
         batch: proto::BatchCheckRequest,
     ) -> Result<proto::BatchCheckResponse, NodeError> {
+        access.check_any(Right::Check)?;
         let proto::BatchCheckRequest { entries, consistency } = batch;
         request::at_most("entries", "entries", BATCH_ENTRIES_MAX, entries.len())?;
         let at_least = request::at_least(&self.node, consistency.as_ref())?;
@@ -67,7 +83,7 @@ impl Authorization {
         for entry in entries {
             let answer = match request::Asked::read_entry(&self.node, entry) {
                 Ok(asked) => match asked.question(&self.node) {
-                    Ok(question) => self.decide(&mut batch, question).await,
+                    Ok(question) => self.decide(access, &mut batch, question).await,
                     Err(fault) => Err(fault),
                 },
                 Err(fault) => Err(fault),
@@ -80,11 +96,15 @@ impl Authorization {
 
     async fn simulated(
         &self,
+        access: &Access,
         simulation: proto::SimulateRequest,
     ) -> Result<proto::SimulateResponse, NodeError> {
+        access.check_any(Right::Explain)?;
         let (simulation, at_least) = request::simulation(&self.node, simulation)?;
+        access.check_service(simulation.query.action.service())?;
         let mut batch = self.node.begin(at_least).await?;
         let simulated = self.node.simulate(&mut batch, simulation).await?;
+        access.check(Right::Explain, simulated.stored.owner_uin)?;
         let (traces, missing_keys, _) = decision::explanation(&simulated.simulated);
         Ok(proto::SimulateResponse {
             decision: Some(decision::decision(&self.node, simulated.simulated.answer)),
@@ -97,8 +117,10 @@ impl Authorization {
 
     async fn resources(
         &self,
+        access: &Access,
         search: proto::ListResourcesRequest,
     ) -> Result<proto::ListResourcesResponse, NodeError> {
+        access.check_any(Right::Explain)?;
         let list = list_name(
             "resources",
             &proto::ListResourcesRequest { page: None, consistency: None, ..search.clone() },
@@ -112,10 +134,12 @@ impl Authorization {
             context: request::context(context)?,
             accepts_filter: true,
         };
+        access.check_service(query.action.service())?;
         let after = page.after_number()?;
         let mut batch = self.begin(consistency).await?;
         let search = ResourceSearch { query, after, limit: page.limit };
         let found = self.node.list_resources(&mut batch, search).await?;
+        access.check(Right::Explain, found.owner_uin)?;
         let last = found.page.next.map(|last| last.to_string());
         Ok(proto::ListResourcesResponse {
             resources: self.app_names(&action, found.owner_uin, &found.page.items)?,
@@ -144,8 +168,10 @@ impl Authorization {
 
     async fn actions(
         &self,
+        access: &Access,
         search: proto::ListActionsRequest,
     ) -> Result<proto::ListActionsResponse, NodeError> {
+        access.check_any(Right::Explain)?;
         let list = list_name(
             "actions",
             &proto::ListActionsRequest { page: None, consistency: None, ..search.clone() },
@@ -154,6 +180,8 @@ impl Authorization {
             search;
         let page = Page::read(page, &list)?;
         let asker = request::asker(&self.node, principal)?;
+        // Without a service the search is about all of them.
+        access.check_service(if service.is_empty() { "*" } else { &service })?;
         let after = page.after.as_deref().map(ActionName::parse).transpose();
         let search = ActionSearch {
             asker,
@@ -165,6 +193,7 @@ impl Authorization {
         };
         let mut batch = self.begin(consistency).await?;
         let found = self.node.list_actions(&mut batch, search).await?;
+        access.check(Right::Explain, found.owner_uin)?;
         let last = found.page.next.map(|last| last.to_string());
         Ok(proto::ListActionsResponse {
             actions: found.page.items.iter().map(ToString::to_string).collect(),
@@ -176,8 +205,10 @@ impl Authorization {
 
     async fn principals(
         &self,
+        access: &Access,
         search: proto::ListPrincipalsRequest,
     ) -> Result<proto::ListPrincipalsResponse, NodeError> {
+        access.check_any(Right::Explain)?;
         let list = list_name(
             "principals",
             &proto::ListPrincipalsRequest { page: None, consistency: None, ..search.clone() },
@@ -199,10 +230,12 @@ impl Authorization {
             context: request::context(context)?,
             accepts_filter: true,
         };
+        access.check_service(query.action.service())?;
         let search =
             PrincipalSearch { owner_uin, query, after: page.after_number()?, limit: page.limit };
         let mut batch = self.begin(consistency).await?;
         let found = self.node.list_principals(&mut batch, search).await?;
+        access.check(Right::Explain, found.owner_uin)?;
         let last = found.page.next.map(|last| last.to_string());
         Ok(proto::ListPrincipalsResponse {
             uins: found.page.items,
@@ -253,9 +286,10 @@ impl AuthorizationService for Authorization {
         &self,
         request: Request<proto::CheckRequest>,
     ) -> Result<Response<proto::CheckResponse>, Status> {
+        let access = access::of_request(&request);
         let request = request.into_inner();
         frequent_call("Check", named_owner(request.principal.as_ref()), async {
-            let decision = Some(self.check_one(request).await?);
+            let decision = Some(self.check_one(&access, request).await?);
             Ok(proto::CheckResponse { decision })
         })
         .await
@@ -265,7 +299,8 @@ impl AuthorizationService for Authorization {
         &self,
         request: Request<proto::BatchCheckRequest>,
     ) -> Result<Response<proto::BatchCheckResponse>, Status> {
-        frequent_call("BatchCheck", 0, self.batch(request.into_inner())).await
+        let access = access::of_request(&request);
+        frequent_call("BatchCheck", 0, self.batch(&access, request.into_inner())).await
     }
 
     type StreamCheckStream =
@@ -275,10 +310,13 @@ impl AuthorizationService for Authorization {
         &self,
         request: Request<Streaming<proto::CheckRequest>>,
     ) -> Result<Response<Self::StreamCheckStream>, Status> {
-        let service = self.clone();
+        let (service, access) = (self.clone(), access::of_request(&request));
+        access.check_any(Right::Check).map_err(|error| status(error.into()))?;
         let answer = move |question| {
             let service = service.clone();
-            async move { batch_entry(service.check_one(question).await) }
+            // A stream goes on for long: what its caller may is looked up for each question.
+            let access = service.node.access_now(&access);
+            async move { batch_entry(service.check_one(&access, question).await) }
         };
         let answers = Answers::new(&self.node, request.into_inner(), answer);
         let answers: Self::StreamCheckStream = Box::pin(answers);
@@ -289,13 +327,17 @@ impl AuthorizationService for Authorization {
         &self,
         request: Request<proto::ExplainRequest>,
     ) -> Result<Response<proto::ExplainResponse>, Status> {
+        let access = access::of_request(&request);
         let proto::ExplainRequest { check } = request.into_inner();
         let owner = named_owner(check.as_ref().and_then(|check| check.principal.as_ref()));
         call("Explain", owner, async {
+            access.check_any(Right::Explain)?;
             let check = request::explained(check)?;
             let (query, at_least) = request::check(&self.node, check)?;
+            access.check_service(query.action.service())?;
             let mut batch = self.node.begin(at_least).await?;
             let explained = self.node.explain(&mut batch, query).await?;
+            access.check(Right::Explain, explained.answer.owner_uin)?;
             let (traces, missing_keys, summary) = decision::explanation(&explained);
             let decision = Some(decision::decision(&self.node, explained.answer));
             Ok(proto::ExplainResponse { decision, traces, missing_keys, summary })
@@ -307,32 +349,36 @@ impl AuthorizationService for Authorization {
         &self,
         request: Request<proto::SimulateRequest>,
     ) -> Result<Response<proto::SimulateResponse>, Status> {
-        call("Simulate", 0, self.simulated(request.into_inner())).await
+        let access = access::of_request(&request);
+        call("Simulate", 0, self.simulated(&access, request.into_inner())).await
     }
 
     async fn list_resources(
         &self,
         request: Request<proto::ListResourcesRequest>,
     ) -> Result<Response<proto::ListResourcesResponse>, Status> {
+        let access = access::of_request(&request);
         let request = request.into_inner();
         let owner = named_owner(request.principal.as_ref());
-        call("ListResources", owner, self.resources(request)).await
+        call("ListResources", owner, self.resources(&access, request)).await
     }
 
     async fn list_actions(
         &self,
         request: Request<proto::ListActionsRequest>,
     ) -> Result<Response<proto::ListActionsResponse>, Status> {
+        let access = access::of_request(&request);
         let request = request.into_inner();
         let owner = named_owner(request.principal.as_ref());
-        call("ListActions", owner, self.actions(request)).await
+        call("ListActions", owner, self.actions(&access, request)).await
     }
 
     async fn list_principals(
         &self,
         request: Request<proto::ListPrincipalsRequest>,
     ) -> Result<Response<proto::ListPrincipalsResponse>, Status> {
+        let access = access::of_request(&request);
         let request = request.into_inner();
-        call("ListPrincipals", request.owner_uin, self.principals(request)).await
+        call("ListPrincipals", request.owner_uin, self.principals(&access, request)).await
     }
 }

@@ -11,11 +11,13 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::access;
 use super::proto;
 use super::proto::store_service_server::StoreService;
 use super::rpc::call;
 use super::status::status;
-use crate::node::{Node, NodeError};
+use crate::directory::service_caller::Right;
+use crate::node::{Access, Node, NodeError};
 use crate::store::archive::{ArchiveError, Export};
 
 /// Pieces that wait for the caller.
@@ -39,6 +41,7 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<proto::ExportResponse, Status>> +
 
 async fn pump(
     node: Arc<Node>,
+    access: Access,
     mut export: Export,
     pieces: mpsc::Sender<Result<proto::ExportResponse, Status>>,
 ) {
@@ -51,6 +54,8 @@ async fn pump(
         };
         let piece = piece.map(|piece| piece.map(|piece| proto::ExportResponse { piece }));
         let Some(piece) = piece.transpose() else { return };
+        let still = node.access_now(&access).check_any(Right::Operate);
+        let piece = still.map_err(|error| status(error.into())).and(piece);
         let is_last = piece.is_err();
         if pieces.send(piece).await.is_err() || is_last {
             return;
@@ -64,12 +69,14 @@ impl StoreService for Backup {
 
     async fn export(
         &self,
-        _request: Request<proto::ExportRequest>,
+        request: Request<proto::ExportRequest>,
     ) -> Result<Response<Self::ExportStream>, Status> {
+        let access = access::of_request(&request);
         call("Export", 0, async {
+            access.check_any(Right::Operate)?;
             let export = self.node.export().await?;
             let (sender, receiver) = mpsc::channel(PIECES_AHEAD_MAX);
-            tokio::spawn(pump(Arc::clone(&self.node), export, sender));
+            tokio::spawn(pump(Arc::clone(&self.node), access, export, sender));
             Ok(Box::pin(ReceiverStream::new(receiver)) as Pieces)
         })
         .await

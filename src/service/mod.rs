@@ -3,10 +3,13 @@
 //! Assembles the services, says when they are ready, and drains them. It must never decide anything
 //! and never hold state of its own.
 
+mod access;
 mod administration;
 mod authorization;
 mod authzen;
 mod backup;
+pub mod bearer;
+mod callers;
 pub mod cam;
 mod codec;
 mod commands;
@@ -33,6 +36,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch as watch_channel;
 use tonic::server::NamedService;
+use tonic::service::interceptor::InterceptedService;
+use tonic::service::{Routes, RoutesBuilder};
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -42,6 +47,7 @@ pub use administration::Administration;
 pub use authorization::Authorization;
 pub use authzen::AuthzenSettings;
 pub use backup::Backup;
+pub use callers::ServiceCallers;
 pub use cam::ApiSettings;
 pub use console_session::ConsoleSettings;
 pub use gate::{ExtAuthz, Gate};
@@ -49,12 +55,14 @@ pub use http::{HttpServer, HttpSettings};
 pub use status::{ApiError, ERROR_DOMAIN};
 pub use watch::Watching;
 
+use self::access::Callers;
 use self::transport::{Acceptor, Tls, incoming};
 use crate::gate::{BODY_BYTES_MAX, GateSettings};
 use crate::node::Node;
 use envoy::auth::authorization_server::AuthorizationServer as EnvoyAuthorizationServer;
 use proto::administration_service_server::AdministrationServiceServer;
 use proto::authorization_service_server::AuthorizationServiceServer;
+use proto::caller_service_server::CallerServiceServer;
 use proto::store_service_server::StoreServiceServer;
 use proto::watch_service_server::WatchServiceServer;
 
@@ -64,8 +72,8 @@ const AUTHORIZATION_BYTES_MAX: usize = 4 * 1024 * 1024;
 const ADMINISTRATION_BYTES_MAX: usize = 72 * 1024 * 1024;
 /// Longest request of Envoy, in bytes: the longest body that is verified, and its headers.
 const GATE_BYTES_MAX: usize = BODY_BYTES_MAX * 2;
-/// Longest request of the watch, in bytes.
-const WATCH_REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Longest request of the watch, of exports and about callers, in bytes.
+const SMALL_REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Longest header list of a request, in bytes.
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Most connections at a time; more wait to be accepted.
@@ -209,30 +217,10 @@ impl GrpcServer {
         let router = Server::builder()
             .http2_max_header_list_size(HEADER_BYTES_MAX)
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+            .add_routes(routes(&node, gate))
             .add_service(health)
             .add_service(v1)
-            .add_service(v1alpha)
-            .add_service(
-                AuthorizationServiceServer::new(Authorization::new(Arc::clone(&node)))
-                    .max_decoding_message_size(AUTHORIZATION_BYTES_MAX),
-            )
-            .add_service(
-                AdministrationServiceServer::new(Administration::new(Arc::clone(&node)))
-                    .max_decoding_message_size(ADMINISTRATION_BYTES_MAX)
-                    .max_encoding_message_size(ADMINISTRATION_BYTES_MAX),
-            )
-            .add_service(
-                WatchServiceServer::new(Watching::new(Arc::clone(&node)))
-                    .max_decoding_message_size(WATCH_REQUEST_BYTES_MAX),
-            )
-            .add_service(
-                StoreServiceServer::new(Backup::new(Arc::clone(&node)))
-                    .max_decoding_message_size(WATCH_REQUEST_BYTES_MAX),
-            );
-        let gate = ExtAuthz::new(Gate::new(Arc::clone(&node), gate));
-        let router = router.add_service(
-            EnvoyAuthorizationServer::new(gate).max_decoding_message_size(GATE_BYTES_MAX),
-        );
+            .add_service(v1alpha);
         let incoming = incoming(listener, Acceptor::grpc(tls), CONNECTIONS_MAX);
         let serving = router.serve_with_incoming_shutdown(incoming, async move {
             // An error means that the sender is gone, which is the end too.
@@ -261,6 +249,47 @@ impl GrpcServer {
     }
 }
 
+/// The services that callers must be known for, where they must be known at all.
+fn routes(node: &Arc<Node>, gate: GateSettings) -> Routes {
+    let callers = Callers::only(node);
+    let of = || Arc::clone(node);
+    let mut routes = RoutesBuilder::default();
+    routes
+        .add_service(InterceptedService::new(
+            AuthorizationServiceServer::new(Authorization::new(of()))
+                .max_decoding_message_size(AUTHORIZATION_BYTES_MAX),
+            callers.clone(),
+        ))
+        .add_service(InterceptedService::new(
+            AdministrationServiceServer::new(Administration::new(of()))
+                .max_decoding_message_size(ADMINISTRATION_BYTES_MAX)
+                .max_encoding_message_size(ADMINISTRATION_BYTES_MAX),
+            callers.clone(),
+        ))
+        .add_service(InterceptedService::new(
+            WatchServiceServer::new(Watching::new(of()))
+                .max_decoding_message_size(SMALL_REQUEST_BYTES_MAX),
+            callers.clone(),
+        ))
+        .add_service(InterceptedService::new(
+            StoreServiceServer::new(Backup::new(of()))
+                .max_decoding_message_size(SMALL_REQUEST_BYTES_MAX),
+            callers.clone(),
+        ))
+        .add_service(InterceptedService::new(
+            CallerServiceServer::new(ServiceCallers::new(of()))
+                .max_decoding_message_size(SMALL_REQUEST_BYTES_MAX),
+            callers,
+        ))
+        // Who is refused must be told so in the answer: an error could let the request go on.
+        .add_service(InterceptedService::new(
+            EnvoyAuthorizationServer::new(ExtAuthz::new(Gate::new(of(), gate)))
+                .max_decoding_message_size(GATE_BYTES_MAX),
+            Callers::told(node),
+        ));
+    routes.routes()
+}
+
 fn reflection() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -276,6 +305,7 @@ async fn report(reporter: &HealthReporter, is_ready: bool) {
         <AdministrationServiceServer<Administration> as NamedService>::NAME,
         <WatchServiceServer<Watching> as NamedService>::NAME,
         <StoreServiceServer<Backup> as NamedService>::NAME,
+        <CallerServiceServer<ServiceCallers> as NamedService>::NAME,
         <EnvoyAuthorizationServer<ExtAuthz> as NamedService>::NAME,
     ] {
         reporter.set_service_status(name, status).await;

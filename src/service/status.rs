@@ -5,6 +5,8 @@
 //! | a decision is deny | OK |
 //! | bytes that are no message | INVALID_ARGUMENT |
 //! | malformed request, over a limit, bad token, reused id, refused policy | INVALID_ARGUMENT |
+//! | nobody knows who calls | UNAUTHENTICATED |
+//! | who calls may not do that | PERMISSION_DENIED |
 //! | account or object unknown | NOT_FOUND |
 //! | id or name taken | ALREADY_EXISTS |
 //! | the state does not allow it, the thing is in use | FAILED_PRECONDITION |
@@ -29,7 +31,7 @@ use crate::authn::password::PasswordError;
 use crate::directory::folder::PlanError;
 use crate::directory::{DirectoryError, ErrorKind, ExecuteAllError};
 use crate::lang::diagnostic::{Diagnostic, Severity};
-use crate::node::NodeError;
+use crate::node::{AccessError, CallersError, NodeError};
 use crate::service::cam::error::CamError;
 use crate::store::StoreError;
 use crate::store::archive::ArchiveError;
@@ -155,6 +157,8 @@ impl From<NodeError> for ApiError {
             NodeError::BadSessionToken => {
                 invalid("BAD_SESSION_TOKEN").at("principal.session_token")
             }
+            NodeError::Access(error) => access(&error, message),
+            NodeError::Callers(error) => callers(&error, message),
             NodeError::Archive(error) => archive(&error),
             NodeError::ImportUnfinished => archive(&ArchiveError::Unfinished),
             NodeError::NoMasterKey | NodeError::MasterKeyWanted | NodeError::NoKeyring => {
@@ -182,6 +186,36 @@ fn plan(error: &PlanError, message: String) -> ApiError {
         PlanError::UnknownPolicy { .. } => ApiError::new(Code::InvalidArgument, "FOLDER", message),
         PlanError::OtherAccount { .. } | PlanError::OtherKind { .. } => {
             ApiError::new(Code::FailedPrecondition, "FOLDER", message)
+        }
+    }
+}
+
+fn access(error: &AccessError, message: String) -> ApiError {
+    match error {
+        AccessError::Unknown => ApiError::new(Code::Unauthenticated, "UNKNOWN_CALLER", message),
+        AccessError::Right { right, .. } | AccessError::Account { right, .. } => {
+            let mut it = ApiError::new(Code::PermissionDenied, "NO_RIGHT", message);
+            it.metadata.push(("right", right.as_str().to_owned()));
+            it
+        }
+        AccessError::Service { .. } => ApiError::new(Code::PermissionDenied, "NO_RIGHT", message),
+    }
+}
+
+fn callers(error: &CallersError, message: String) -> ApiError {
+    match error {
+        CallersError::Exists(_) | CallersError::IdentityTaken { .. } => {
+            ApiError::new(Code::AlreadyExists, "CALLER_EXISTS", message)
+        }
+        CallersError::NotFound(_) | CallersError::NoToken { .. } => {
+            ApiError::new(Code::NotFound, "NO_CALLER", message)
+        }
+        CallersError::Fault(_) => ApiError::new(Code::InvalidArgument, "BAD_CALLER", message),
+        CallersError::TooMany => {
+            ApiError::new(Code::ResourceExhausted, "TOO_MANY_CALLERS", message)
+        }
+        CallersError::NoEntropy(_) => {
+            ApiError::new(Code::Internal, "InternalError", message).hidden()
         }
     }
 }
@@ -307,6 +341,8 @@ fn cam_code(code: Code, reason: &'static str) -> &'static str {
         "COMMIT_TOO_LARGE" => "LimitExceeded",
         "CHANGED" | "CONTENDED" => "ResourceUnavailable",
         "NOT_YET" | "NOT_VISIBLE" | "STOPPING" | "STORE_UNAVAILABLE" => "ServiceUnavailable",
+        "UNKNOWN_CALLER" => "AuthFailure.UnknownCaller",
+        "NO_RIGHT" => "AuthFailure.UnauthorizedOperation",
         _ if code == Code::InvalidArgument => "InvalidParameter",
         _ if code == Code::NotFound => "ResourceNotFound",
         _ if code == Code::FailedPrecondition => "FailedOperation",

@@ -10,13 +10,15 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::access;
 use super::proto;
 use super::proto::watch_service_server::WatchService;
 use super::rpc::call;
 use super::status::status;
 use super::wire::objects::watch_event;
 use super::wire::request::required;
-use crate::node::{AccountWatch, Node};
+use crate::directory::service_caller::Right;
+use crate::node::{Access, AccountWatch, Node, NodeError};
 
 /// `camgate.v1.WatchService` over a node.
 #[derive(Debug, Clone)]
@@ -34,16 +36,37 @@ impl Watching {
 
 type Events = Pin<Box<dyn Stream<Item = Result<proto::WatchResponse, Status>> + Send>>;
 
+/// Whose changes are sent to whom.
+struct Sent {
+    owner_uin: u64,
+    access: Access,
+}
+
+impl Sent {
+    /// That the caller still may.
+    fn check(&self, node: &Node) -> Result<(), NodeError> {
+        Ok(node.access_now(&self.access).check(Right::Watch, self.owner_uin)?)
+    }
+}
+
 async fn pump(
     node: Arc<Node>,
+    sent: Sent,
     mut watch: AccountWatch,
     events: mpsc::Sender<Result<proto::WatchResponse, Status>>,
 ) {
+    let mut callers = node.callers_changed();
     loop {
         let event = tokio::select! {
             event = watch.next() => event,
+            _ = callers.changed() => match sent.check(&node) {
+                Ok(()) => continue,
+                Err(refused) => Err(refused),
+            },
             () = events.closed() => return,
         };
+        // A token may have ended without a change.
+        let event = event.and_then(|event| sent.check(&node).map(|()| event));
         let is_last = event.is_err();
         let message = event.map(|event| watch_event(&node, &event)).map_err(status);
         if events.send(message).await.is_err() || is_last {
@@ -60,13 +83,17 @@ impl WatchService for Watching {
         &self,
         request: Request<proto::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
+        let access = access::of_request(&request);
         let proto::WatchRequest { owner_uin, after } = request.into_inner();
         call("Watch", owner_uin, async {
+            access.check_any(Right::Watch)?;
             let owner_uin = required("owner_uin", owner_uin)?;
+            access.check(Right::Watch, owner_uin)?;
             let after = self.node.read_token(&after)?;
             let watch = self.node.watch(owner_uin, after).await?;
             let (sender, receiver) = mpsc::channel(1);
-            tokio::spawn(pump(Arc::clone(&self.node), watch, sender));
+            let sent = Sent { owner_uin, access };
+            tokio::spawn(pump(Arc::clone(&self.node), sent, watch, sender));
             Ok(Box::pin(ReceiverStream::new(receiver)) as Events)
         })
         .await

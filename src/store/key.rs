@@ -11,6 +11,7 @@
 //! a/<owner>/k/<secret id>        access key            n/import       an import that has not ended
 //! k/<secret id>                  index: key → owner    t/<secret id>  last use of a key
 //! c/<owner>/<sequence>           entry of change log   i/<owner>/<id> request that was done
+//! l/<name>                       service caller
 //! ```
 //!
 //! Numbers are 20 decimal digits, so that keys sort as numbers do and people can read them. A key
@@ -31,6 +32,8 @@ pub const NEXT_UIN: &[u8] = b"n/uin";
 pub const STORE_ID: &[u8] = b"n/store-id";
 /// The key of the wrapped data key.
 pub const KEYRING: &[u8] = b"n/keyring";
+/// The prefix of all service callers.
+pub const CALLERS: &[u8] = b"l/";
 /// The key of an import that has not ended.
 pub const IMPORT: &[u8] = b"n/import";
 /// The prefix of all accounts' records.
@@ -60,6 +63,8 @@ pub enum StoredKey {
     Keyring,
     /// An import that has not ended.
     Import,
+    /// A service caller, by name.
+    Caller(String),
     /// When an access key was last used.
     KeyUse(SecretId),
     /// A request that was done.
@@ -125,6 +130,12 @@ pub fn operator_preset_key(name: &str) -> Vec<u8> {
     format!("o/{name}").into_bytes()
 }
 
+/// The key of a service caller.
+#[must_use]
+pub fn caller_key(name: &str) -> Vec<u8> {
+    format!("l/{name}").into_bytes()
+}
+
 /// The key of the last use of an access key.
 #[must_use]
 pub fn key_use_key(secret_id: SecretId) -> Vec<u8> {
@@ -180,6 +191,7 @@ pub fn parse(key: &[u8]) -> Option<StoredKey> {
         "k" => Some(StoredKey::Global(GlobalKey::Secret(SecretId::parse(rest)?))),
         "t" => Some(StoredKey::KeyUse(SecretId::parse(rest)?)),
         "o" => Some(StoredKey::OperatorPreset(rest.to_owned())),
+        "l" => Some(StoredKey::Caller(rest.to_owned())),
         "i" => {
             let (owner, request_id) = rest.split_once('/')?;
             let request_id = request_id.to_owned();

@@ -7,6 +7,8 @@
 )]
 
 #[cfg(feature = "server")]
+mod access;
+#[cfg(feature = "server")]
 mod admin_props;
 #[cfg(feature = "server")]
 mod analysis;

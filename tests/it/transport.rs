@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camgate::catalog::Catalog;
-use camgate::node::{Node, NodeSettings, SystemClock};
+use camgate::directory::service_caller::{Accounts, Rights, ServiceCaller};
+use camgate::node::{Node, NodeSettings, SystemClock, create_caller};
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
 use camgate::service::transport::{ClientCertificates, Tls, TlsSettings};
@@ -50,9 +51,17 @@ fn settings(folder: &Path, server: &Authority, wanted: ClientCertificates) -> Tl
 }
 
 async fn start(settings: TlsSettings) -> Secured {
+    start_on(Arc::new(MemoryStore::new()), settings, NodeSettings::default()).await
+}
+
+async fn start_on(
+    store: Arc<MemoryStore>,
+    settings: TlsSettings,
+    node_settings: NodeSettings,
+) -> Secured {
     let catalog = Arc::new(Catalog::builtin().clone());
-    let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
-    let node = Node::start(store, catalog, clock, None, NodeSettings::default()).await.unwrap();
+    let node = Node::start(store, catalog, Arc::new(SystemClock), None, node_settings);
+    let node = node.await.unwrap();
     let tls = Tls::load(settings).unwrap();
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let surfaces = GrpcSettings { tls: Some(Arc::clone(&tls)), ..GrpcSettings::default() };
@@ -170,6 +179,27 @@ async fn clients_prove_who_they_are_where_they_must() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_says_which_caller_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new("ours");
+    let store = Arc::new(MemoryStore::new());
+    let rights = Rights { administer: Accounts::All, ..Rights::default() };
+    let identities = std::collections::BTreeSet::from(["gateway.test".to_owned()]);
+    let name = "gateway".to_owned();
+    let caller = ServiceCaller { name, identities, rights, ..ServiceCaller::default() };
+    create_caller(&*store, &caller).await.unwrap();
+    let required = NodeSettings { callers_required: true, ..NodeSettings::default() };
+    let settings = settings(folder.path(), &ours, ClientCertificates::Required);
+    let server = start_on(store, settings, required).await;
+    let (registered, other) = (ours.sign("gateway.test"), ours.sign("other.test"));
+    let client = |shows| Client { believes: &ours, shows: Some(shows) };
+    assert_eq!(client(&registered).grpc(server.grpc).await, Ok(()));
+    // A good certificate of one whom nobody has registered.
+    let refused = client(&other).grpc(server.grpc).await.unwrap_err();
+    assert!(refused.contains("does not know who calls"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_change_while_it_runs_and_bad_ones_do_not_count() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (Authority::new("first"), Authority::new("second"));
@@ -274,7 +304,7 @@ fn what_cannot_be_served_safely_is_refused_at_the_start() {
         (&["--config", "good.toml", "--dev"], "`dev` and `[tls]`"),
         (&open, "neither TLS nor authentication"),
         // TLS alone says nothing about who calls.
-        (&[&open[..], &["--config", "good.toml"]].concat(), "`--insecure`"),
+        (&[&open[..], &["--config", "good.toml"]].concat(), "`[callers] required = true`"),
     ] {
         let ran = offline(folder, &[&["serve"], args].concat());
         assert_eq!(ran.status, 2, "{args:?}: {ran:?}");

@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch as watch_channel;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tracing::{debug, error, info, warn};
 
+use super::connect::{Credentials, connect};
 use super::proto::KeptSnapshot;
 use super::question::{Answer, AskError, Decider, Fact, Question};
-use super::remote::{connect, is_at};
+use super::remote::is_at;
 use crate::catalog::Catalog;
 use crate::directory::snapshot_input;
 use crate::engine::{
@@ -31,6 +31,7 @@ use crate::lang::action::ActionName;
 use crate::lang::condition::{Context, ContextValue};
 use crate::lang::number::Number;
 use crate::node::{Clock, SystemClock};
+use crate::service::bearer::Link;
 use crate::service::proto;
 use crate::service::proto::watch_response::Event;
 use crate::service::proto::watch_service_client::WatchServiceClient;
@@ -49,6 +50,8 @@ const WATCH_BYTES_MAX: usize = 72 * 1024 * 1024;
 pub struct EmbeddedSettings {
     /// Where camgate is: `http://127.0.0.1:7401`.
     pub server: String,
+    /// What this service shows to it.
+    pub credentials: Credentials,
     /// The account.
     pub owner_uin: u64,
     /// Where the last good snapshot is kept; none: nowhere.
@@ -65,6 +68,7 @@ impl EmbeddedSettings {
     pub fn new(owner_uin: u64) -> Self {
         Self {
             server: "http://127.0.0.1:7401".to_owned(),
+            credentials: Credentials::default(),
             owner_uin,
             file: None,
             age_max_ms: 60_000,
@@ -113,7 +117,7 @@ impl Embedded {
         settings: EmbeddedSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, AskError> {
-        let channel = connect(&settings.server)?;
+        let link = connect(&settings.server, &settings.credentials)?;
         let embedded = Arc::new(Self {
             digest: settings.catalog.shipped_digest(),
             settings,
@@ -129,7 +133,7 @@ impl Embedded {
             embedded.hold(&follower.objects, revision, seen_at_ms);
             info!(age_ms = embedded.age_ms(), "decisions begin with the kept snapshot");
         }
-        tokio::spawn(follower.run(channel, Arc::downgrade(&embedded)));
+        tokio::spawn(follower.run(link, Arc::downgrade(&embedded)));
         Ok(embedded)
     }
 
@@ -286,21 +290,21 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(mut self, channel: Channel, embedded: Weak<Embedded>) {
+    async fn run(mut self, link: Link, embedded: Weak<Embedded>) {
         let mut pause = RETRY_MIN;
         loop {
             let Some(held) = embedded.upgrade() else { return };
             let after = held.revision().unwrap_or_default();
             let owner_uin = held.settings.owner_uin;
             drop(held);
-            let ended = self.follow(channel.clone(), owner_uin, after, &embedded, &mut pause).await;
+            let ended = self.follow(link.clone(), owner_uin, after, &embedded, &mut pause).await;
             let Some(held) = embedded.upgrade() else { return };
             match ended {
                 Ok(()) => debug!(owner_uin, "the watch ended"),
                 // Too far behind, or another store: begin anew. What is held stays until then.
                 Err(status) if is_another_history(&status) => {
                     warn!(owner_uin, message = status.message(), "the watch begins anew");
-                    self.begin_anew(channel.clone(), &held).await;
+                    self.begin_anew(link.clone(), &held).await;
                 }
                 Err(status) => debug!(owner_uin, code = ?status.code(), "there is no watch"),
             }
@@ -313,14 +317,13 @@ impl Follower {
     /// One watch, until it ends.
     async fn follow(
         &mut self,
-        channel: Channel,
+        link: Link,
         owner_uin: u64,
         after: String,
         embedded: &Weak<Embedded>,
         pause: &mut Duration,
     ) -> Result<(), Status> {
-        let mut client =
-            WatchServiceClient::new(channel).max_decoding_message_size(WATCH_BYTES_MAX);
+        let mut client = WatchServiceClient::new(link).max_decoding_message_size(WATCH_BYTES_MAX);
         let mut events = client.watch(proto::WatchRequest { owner_uin, after }).await?.into_inner();
         while let Some(event) = events.message().await? {
             let Some(embedded) = embedded.upgrade() else { return Ok(()) };
@@ -333,10 +336,9 @@ impl Follower {
     }
 
     /// Takes a whole snapshot, without a revision to go on from.
-    async fn begin_anew(&mut self, channel: Channel, embedded: &Arc<Embedded>) {
+    async fn begin_anew(&mut self, link: Link, embedded: &Arc<Embedded>) {
         let owner_uin = embedded.settings.owner_uin;
-        let mut client =
-            WatchServiceClient::new(channel).max_decoding_message_size(WATCH_BYTES_MAX);
+        let mut client = WatchServiceClient::new(link).max_decoding_message_size(WATCH_BYTES_MAX);
         let request = proto::WatchRequest { owner_uin, after: String::new() };
         let Ok(events) = client.watch(request).await else { return };
         if let Ok(Some(event)) = events.into_inner().message().await

@@ -1,7 +1,8 @@
 //! Root accounts: create, get, list.
 
 use super::{Administration, Look, Write, made};
-use crate::directory::{Command, CreateAccount};
+use crate::directory::service_caller::Right;
+use crate::directory::{Account, Command, CreateAccount};
 use crate::lang::variable::Owner;
 use crate::node::NodeError;
 use crate::service::page::Page;
@@ -52,7 +53,10 @@ pub(super) async fn list(
     let node = &service.node;
     let at_least = at_least(node, consistency.as_ref())?;
     let (accounts, revision) = node.accounts(at_least).await?;
-    let (found, next_page_token) = page.cut(accounts.iter(), |account| account.owner.uin)?;
+    let is_theirs =
+        |account: &&Account| service.access.check(Right::Administer, account.owner.uin).is_ok();
+    let theirs = accounts.iter().filter(is_theirs);
+    let (found, next_page_token) = page.cut(theirs, |account| account.owner.uin)?;
     Ok(proto::ListAccountsResponse {
         accounts: found.into_iter().map(objects::account).collect(),
         revision: node.token(revision),

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
+use super::access;
 use super::commands::execute_commands;
 use super::proto;
 use super::proto::administration_service_server::AdministrationService;
@@ -29,8 +30,11 @@ use super::rpc::call;
 use super::transport::PeerInfo;
 use super::wire;
 use super::wire::request;
+use crate::directory::service_caller::Right;
 use crate::directory::{AccountState, Command, CommandResult, GlobalKey, Presets};
-use crate::node::{AccountView, JobInput, Node, NodeError, Prepared, WriteJob, WriteOptions};
+use crate::node::{
+    Access, AccountView, JobInput, Node, NodeError, Prepared, WriteJob, WriteOptions,
+};
 use crate::store::Revision;
 
 /// `camgate.v1.AdministrationService` over a node.
@@ -39,6 +43,8 @@ pub struct Administration {
     node: Arc<Node>,
     /// The address of the caller; empty while there is none.
     source: String,
+    /// What the caller may.
+    access: Access,
 }
 
 /// One look at an account.
@@ -98,13 +104,13 @@ impl Administration {
     /// The service of this node.
     #[must_use]
     pub fn new(node: Arc<Node>) -> Self {
-        Self { node, source: String::new() }
+        Self { node, source: String::new(), access: Access::Nobody }
     }
 
     /// The service as one caller's requests see it.
-    fn for_peer(&self, peer: Option<SocketAddr>) -> Self {
+    fn for_caller(&self, peer: Option<SocketAddr>, access: Access) -> Self {
         let source = peer.map(|peer| peer.ip().to_string()).unwrap_or_default();
-        Self { node: Arc::clone(&self.node), source }
+        Self { node: Arc::clone(&self.node), source, access }
     }
 
     /// The account at a revision that is fresh enough.
@@ -252,6 +258,16 @@ write_answers!(
     UpdateSubAccountResponse,
 );
 
+/// Whether the caller may: in the account that the request names, or in some.
+macro_rules! may_administer {
+    (ListAccountsRequest, $access:expr, $request:expr) => {
+        $access.check_any(Right::Administer)
+    };
+    ($other:ident, $access:expr, $request:expr) => {
+        $access.check(Right::Administer, $request.owner_uin)
+    };
+}
+
 /// Requests that name their account: all but one.
 macro_rules! owner_field {
     (ListAccountsRequest, $request:expr) => {
@@ -270,10 +286,14 @@ macro_rules! methods {
                 &self,
                 request: Request<proto::$request>,
             ) -> Result<Response<proto::$response>, Status> {
-                let peer = request.extensions().get::<PeerInfo>();
-                let service = self.for_peer(peer.map(|peer| peer.address));
+                let peer = request.extensions().get::<PeerInfo>().map(|peer| peer.address);
+                let service = self.for_caller(peer, access::of_request(&request));
                 let request = request.into_inner();
-                call(stringify!($name), owner(&request), $function(&service, request)).await
+                call(stringify!($name), owner(&request), async {
+                    may_administer!($request, service.access, request)?;
+                    $function(&service, request).await
+                })
+                .await
             })*
         }
 

@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::entity::{Action, Entity, object, optional};
 use super::{Authzen, EVALUATIONS_MAX, Fault};
+use crate::directory::service_caller::Right;
 use crate::engine::{Outcome, Reason};
 use crate::gate::form::{FormValue, Members};
-use crate::node::{BatchQuery, CheckQuery};
+use crate::node::{Access, BatchQuery, CheckQuery};
 
 /// When several decisions end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,18 +19,26 @@ enum Semantic {
 
 impl Authzen {
     /// One decision.
-    pub(super) async fn evaluation(&self, members: &Members) -> Result<Value, Fault> {
+    pub(super) async fn evaluation(
+        &self,
+        access: &Access,
+        members: &Members,
+    ) -> Result<Value, Fault> {
         let mut batch = self.node.begin(None).await?;
-        self.evaluate(&mut batch, members).await
+        self.evaluate(access, &mut batch, members).await
     }
 
     /// Several decisions at one revision, in order; without any, the top level is one.
-    pub(super) async fn evaluations(&self, members: &Members) -> Result<Value, Fault> {
+    pub(super) async fn evaluations(
+        &self,
+        access: &Access,
+        members: &Members,
+    ) -> Result<Value, Fault> {
         let semantic = semantic(members)?;
         let entries = match members.get("evaluations") {
-            None | Some(FormValue::Null) => return self.evaluation(members).await,
+            None | Some(FormValue::Null) => return self.evaluation(access, members).await,
             Some(FormValue::List(entries)) if entries.is_empty() => {
-                return self.evaluation(members).await;
+                return self.evaluation(access, members).await;
             }
             Some(FormValue::List(entries)) => entries,
             Some(_) => return Err(Fault::kind("evaluations", "a list of objects")),
@@ -45,7 +54,7 @@ impl Authzen {
         let mut answers = Vec::with_capacity(entries.len());
         for entry in entries {
             let answer = match merged(members, entry) {
-                Ok(merged) => self.evaluate(&mut batch, &merged).await,
+                Ok(merged) => self.evaluate(access, &mut batch, &merged).await,
                 Err(fault) => Err(fault),
             };
             let answer =
@@ -64,12 +73,18 @@ impl Authzen {
         Ok(json!({"evaluations": answers}))
     }
 
-    async fn evaluate(&self, batch: &mut BatchQuery, members: &Members) -> Result<Value, Fault> {
+    async fn evaluate(
+        &self,
+        access: &Access,
+        batch: &mut BatchQuery,
+        members: &Members,
+    ) -> Result<Value, Fault> {
         let subject = Entity::read(object(members, "subject")?, "subject", false)?;
         let action = Action::read(object(members, "action")?)?;
         let resource = Entity::read(object(members, "resource")?, "resource", false)?;
         let context = optional(members, "", "context")?;
         let query_action = self.action_name(action)?;
+        access.check_service(query_action.service())?;
         let query_resource = self.resource(resource)?;
         let context = Self::facts(context, subject, Some(action), resource)?;
         let Some(asker) = self.asker(subject).await? else {
@@ -83,6 +98,7 @@ impl Authzen {
             accepts_filter: false,
         };
         let decided = self.node.check(batch, query).await?;
+        access.check(Right::Check, decided.owner_uin)?;
         let mut more = Map::from_iter([
             ("decision_id".to_owned(), json!(decided.decision_id)),
             ("revision".to_owned(), json!(self.node.token(decided.revision))),

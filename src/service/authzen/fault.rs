@@ -3,14 +3,14 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::node::NodeError;
+use crate::node::{AccessError, NodeError};
 use crate::service::cam::error::CamError;
 use crate::service::status;
 
 /// A question that could not be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// 400, 413, 500 or 503.
+    /// 400, 401, 403, 413, 500 or 503.
     pub(super) status: StatusCode,
     /// For people.
     pub(super) message: String,
@@ -33,12 +33,20 @@ impl Fault {
     }
 }
 
+impl From<AccessError> for Fault {
+    fn from(error: AccessError) -> Self {
+        NodeError::from(error).into()
+    }
+}
+
 impl From<NodeError> for Fault {
     fn from(error: NodeError) -> Self {
         let CamError { code, message, .. } = status::cam(error);
         let status = match code.as_ref() {
             "InternalError" => StatusCode::INTERNAL_SERVER_ERROR,
             "ServiceUnavailable" | "ResourceUnavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            "AuthFailure.UnknownCaller" => StatusCode::UNAUTHORIZED,
+            "AuthFailure.UnauthorizedOperation" => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         };
         Self { status, message }

@@ -23,8 +23,10 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
 use super::http::receive;
+use crate::directory::service_caller::Right;
 use crate::gate::form::{Members, read_json};
 use crate::node::Node;
+use crate::service::access;
 use fault::Fault;
 
 /// Most evaluations of one request.
@@ -75,15 +77,19 @@ pub(super) fn router(
     if settings.base_url.is_empty() {
         settings.base_url = format!("http://{address}");
     }
+    let known = Arc::clone(&node);
+    let who = move |request, next| access::middleware(Arc::clone(&known), request, next);
     let documents = metadata::paths(&settings.base_url);
     let document = metadata::document(&settings.base_url);
     let api = Arc::new(Authzen { node, settings });
-    let mut router = Router::new();
+    // Where to ask is nobody's secret.
+    let mut described = Router::new();
     for path in documents {
         let document = document.clone();
         let answer = async move || respond(StatusCode::OK, &document);
-        router = router.route(&path, get(answer));
+        described = described.route(&path, get(answer));
     }
+    let mut router = Router::new();
     for (path, call) in [
         ("/access/v1/evaluation", Call::Evaluation),
         ("/access/v1/evaluations", Call::Evaluations),
@@ -103,7 +109,7 @@ pub(super) fn router(
         };
         router = router.route(path, post(answer));
     }
-    router.layer(from_fn(echo_request_id))
+    router.layer(from_fn(who)).merge(described).layer(from_fn(echo_request_id))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -117,13 +123,18 @@ enum Call {
 
 impl Authzen {
     async fn answer(&self, call: Call, request: Request) -> Result<Value, Fault> {
+        let access = access::of_http(&request);
+        access.check_any(match call {
+            Call::Evaluation | Call::Evaluations => Right::Check,
+            Call::SearchSubject | Call::SearchResource | Call::SearchAction => Right::Explain,
+        })?;
         let members = read(request).await?;
         match call {
-            Call::Evaluation => self.evaluation(&members).await,
-            Call::Evaluations => self.evaluations(&members).await,
-            Call::SearchSubject => self.search_subject(&members).await,
-            Call::SearchResource => self.search_resource(&members).await,
-            Call::SearchAction => self.search_action(&members).await,
+            Call::Evaluation => self.evaluation(&access, &members).await,
+            Call::Evaluations => self.evaluations(&access, &members).await,
+            Call::SearchSubject => self.search_subject(&access, &members).await,
+            Call::SearchResource => self.search_resource(&access, &members).await,
+            Call::SearchAction => self.search_action(&access, &members).await,
         }
     }
 }

@@ -9,11 +9,14 @@ use serde_json::{Map, Value, json};
 use super::entity::{Action, Entity, QCS, object, optional};
 use super::evaluate::mark_stale;
 use super::{Authzen, Fault};
+use crate::directory::service_caller::Right;
 use crate::engine::{Resource, Wanted};
 use crate::gate::form::{FormValue, Members, excerpt};
 use crate::lang::action::ActionName;
 use crate::lang::resource::ResourceName;
-use crate::node::{ActionSearch, Asker, CheckQuery, NamedSearch, NodeError, PrincipalSearch};
+use crate::node::{
+    Access, ActionSearch, Asker, CheckQuery, NamedSearch, NodeError, PrincipalSearch,
+};
 use crate::service::page::Page;
 use crate::service::proto;
 use crate::store::Revision;
@@ -44,7 +47,11 @@ impl Results {
 
 impl Authzen {
     /// Who may?
-    pub(super) async fn search_subject(&self, members: &Members) -> Result<Value, Fault> {
+    pub(super) async fn search_subject(
+        &self,
+        access: &Access,
+        members: &Members,
+    ) -> Result<Value, Fault> {
         let subject = Entity::read(object(members, "subject")?, "subject", true)?;
         let action = Action::read(object(members, "action")?)?;
         let resource = Entity::read(object(members, "resource")?, "resource", false)?;
@@ -57,6 +64,8 @@ impl Authzen {
             return Ok(self.results(Results::nothing()));
         }
         let owner_uin = self.account_of(&query_resource)?;
+        access.check(Right::Explain, owner_uin)?;
+        access.check_service(query_action.service())?;
         let query = CheckQuery {
             asker: Asker::Uin { uin: owner_uin, owner_uin: Some(owner_uin) },
             action: query_action,
@@ -93,7 +102,11 @@ impl Authzen {
     }
 
     /// On what?
-    pub(super) async fn search_resource(&self, members: &Members) -> Result<Value, Fault> {
+    pub(super) async fn search_resource(
+        &self,
+        access: &Access,
+        members: &Members,
+    ) -> Result<Value, Fault> {
         let subject = Entity::read(object(members, "subject")?, "subject", false)?;
         let action = Action::read(object(members, "action")?)?;
         let resource = Entity::read(object(members, "resource")?, "resource", true)?;
@@ -118,7 +131,9 @@ impl Authzen {
         };
         let search = NamedSearch { query, wanted, after: page.after.clone(), limit: page.limit };
         let mut batch = self.node.begin(None).await?;
+        access.check_service(search.query.action.service())?;
         let (found, is_complete) = self.node.list_named(&mut batch, search).await?;
+        access.check(Right::Explain, found.owner_uin)?;
         let id = |name: &ResourceName| match is_qcs {
             true => Some(name.text().to_owned()),
             false => {
@@ -140,7 +155,11 @@ impl Authzen {
     }
 
     /// What?
-    pub(super) async fn search_action(&self, members: &Members) -> Result<Value, Fault> {
+    pub(super) async fn search_action(
+        &self,
+        access: &Access,
+        members: &Members,
+    ) -> Result<Value, Fault> {
         let subject = Entity::read(object(members, "subject")?, "subject", false)?;
         let resource = Entity::read(object(members, "resource")?, "resource", false)?;
         let context = optional(members, "", "context")?;
@@ -170,7 +189,9 @@ impl Authzen {
             limit: page.limit,
         };
         let mut batch = self.node.begin(None).await?;
+        access.check_service(search.service.as_deref().unwrap_or("*"))?;
         let found = self.node.list_actions(&mut batch, search).await?;
+        access.check(Right::Explain, found.owner_uin)?;
         let name = |action: &ActionName| match action.service() == own {
             true => action.name().to_owned(),
             false => action.to_string(),

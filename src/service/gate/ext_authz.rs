@@ -13,6 +13,7 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{Denial, Gate, IDENTITY_HEADERS, Pass, Verdict};
 use crate::gate::{Body, HttpRequest, Named, Refusal, RefusalClass, is_signed};
+use crate::service::access;
 use crate::service::envoy::auth::attribute_context::{HttpRequest as EnvoyRequest, Peer};
 use crate::service::envoy::auth::authorization_server::Authorization;
 use crate::service::envoy::auth::check_response::HttpResponse;
@@ -48,11 +49,12 @@ impl Authorization for ExtAuthz {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
+        let access = access::of_request(&request);
         let attributes = request.into_inner().attributes.unwrap_or_default();
         let response = match self.read(attributes) {
             Ok((request, named)) => {
                 let is_api = reads_envelope(&request);
-                answer(self.gate.verdict("ext_authz", &request, &named).await, is_api)
+                answer(self.gate.verdict("ext_authz", &access, &request, &named).await, is_api)
             }
             Err((refusal, is_api)) => answer(Gate::refuse(refusal), is_api),
         };

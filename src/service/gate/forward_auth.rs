@@ -7,9 +7,12 @@
 
 use std::net::IpAddr;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body as HttpBody;
 use axum::extract::Request;
+use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::any;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -17,6 +20,7 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::{Gate, Pass, Verdict};
 use crate::gate::{Body, HttpRequest, Named, Refusal};
+use crate::service::access;
 use crate::service::transport::PeerInfo;
 
 /// Where a proxy asks.
@@ -24,13 +28,14 @@ pub(in crate::service) const FORWARD_AUTH_PATH: &str = "/gate/v1/forward-auth";
 /// Most addresses of a forwarding chain.
 const HOPS_MAX: usize = 32;
 /// Headers by which the proxy speaks, and those of its own connection: not the client's.
-const OF_THE_PROXY: [&str; 12] = [
+const OF_THE_PROXY: [&str; 13] = [
     "connection",
     "content-length",
     "host",
     "transfer-encoding",
     "x-camgate-action",
     "x-camgate-resource",
+    "x-camgate-token",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-method",
@@ -41,17 +46,23 @@ const OF_THE_PROXY: [&str; 12] = [
 
 /// The route of this surface.
 pub(in crate::service) fn router(gate: Gate) -> Router {
+    let known = gate.clone();
     let ask = move |request: Request| {
         let gate = gate.clone();
         async move {
+            let access = access::of_http(&request);
             let verdict = match read(&gate, &request) {
-                Ok((request, named)) => gate.verdict("forward_auth", &request, &named).await,
+                Ok((request, named)) => {
+                    gate.verdict("forward_auth", &access, &request, &named).await
+                }
                 Err(refusal) => Gate::refuse(refusal),
             };
             answer(verdict)
         }
     };
-    Router::new().route(FORWARD_AUTH_PATH, any(ask))
+    let node = Arc::clone(&known.node);
+    let who = move |request, next| access::middleware(Arc::clone(&node), request, next);
+    Router::new().route(FORWARD_AUTH_PATH, any(ask)).layer(from_fn(who))
 }
 
 fn read(gate: &Gate, request: &Request) -> Result<(HttpRequest, Named), Refusal> {

@@ -17,8 +17,9 @@ pub use ext_authz::ExtAuthz;
 pub(super) use forward_auth::router;
 pub(super) use verdict::{Denial, IDENTITY_HEADERS, Pass, Verdict};
 
+use crate::directory::service_caller::Right;
 use crate::gate::{GateSettings, HttpRequest, Named};
-use crate::node::Node;
+use crate::node::{Access, AccessError, GateAnswer, GateError, Node};
 
 /// The gate over a node.
 #[derive(Debug, Clone)]
@@ -38,6 +39,7 @@ impl Gate {
     pub(super) async fn verdict(
         &self,
         surface: &'static str,
+        access: &Access,
         request: &HttpRequest,
         named: &Named,
     ) -> Verdict {
@@ -46,7 +48,7 @@ impl Gate {
         let span = info_span!("gate", surface, request_id);
         async {
             let deadline = Duration::from_millis(self.settings.deadline_ms);
-            let deciding = self.node.gate(&self.settings, request, named);
+            let deciding = self.decide(access, request, named);
             let verdict = match tokio::time::timeout(deadline, deciding).await {
                 Ok(Ok(answer)) if answer.is_allowed() => {
                     Verdict::Allow(Box::new(Pass::new(&self.node, &self.settings, answer)))
@@ -67,6 +69,21 @@ impl Gate {
         }
         .instrument(span)
         .await
+    }
+
+    /// What the node says, if the proxy may ask it.
+    async fn decide(
+        &self,
+        access: &Access,
+        request: &HttpRequest,
+        named: &Named,
+    ) -> Result<GateAnswer, GateError> {
+        let refused = |error: AccessError| GateError::Node(error.into());
+        access.check_any(Right::Check).map_err(refused)?;
+        let answer = self.node.gate(&self.settings, request, named).await?;
+        access.check(Right::Check, answer.owner_uin).map_err(refused)?;
+        access.check_service(answer.action.service()).map_err(refused)?;
+        Ok(answer)
     }
 
     /// A denial of a request that the proxy itself sent wrongly.

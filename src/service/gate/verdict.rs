@@ -162,6 +162,7 @@ impl Denial {
 fn class_of(code: &str) -> RefusalClass {
     match code {
         "InternalError" | "ServiceUnavailable" | "ResourceUnavailable" => RefusalClass::CannotTell,
+        "AuthFailure.UnknownCaller" => RefusalClass::Unauthenticated,
         _ => RefusalClass::Refused,
     }
 }

@@ -3,11 +3,14 @@
 //! Messages are taken apart field by field, so that a new field cannot be forgotten; limits of
 //! requests stand in `request`. It must never decide anything.
 
+pub(super) mod callers;
 pub(super) mod changes;
 pub mod decision;
 pub(super) mod identities;
 pub(super) mod objects;
 pub mod request;
+
+pub(crate) use callers::{caller, read_caller};
 
 use super::proto;
 use crate::lang::diagnostic::Diagnostic;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use prost::Message;
 use thin_vec::ThinVec;
 
-use super::{DoneRequest, FORMAT, FORMAT_MIN, KeyUse, RecordProblem, Stored, change_entry};
+use super::{DoneRequest, FORMAT, FORMAT_MIN, KeyUse, RecordProblem, Stored, caller, change_entry};
 use crate::directory::{
     AccessKey, Account, App, AppEntry, Attachment, Attachments, ChangeHead, GlobalKey, Group,
     GroupId, KeyStatus, OperatorPreset, PasswordHash, Policy, PolicyBody, PolicyId, PolicyVersion,
@@ -46,6 +46,7 @@ pub(super) fn decode(key: StoredKey, value: &[u8]) -> Decoded<Stored> {
             check_format(format)?;
             Stored::Keyring(content)
         }
+        StoredKey::Caller(name) => Stored::Caller(Box::new(caller::decode(&name, value)?)),
         StoredKey::Import => {
             let proto::Import { format, digest } = message(value)?;
             check_format(format)?;

@@ -5,6 +5,7 @@
 //! never skipped. What a policy's text means is not checked here: a text that the language refuses
 //! is loaded as unreadable, and denies (rule D-05).
 
+mod caller;
 mod change_entry;
 mod decode;
 mod encode;
@@ -15,8 +16,10 @@ use super::commit::Mutation;
 use super::contract::Entry;
 use super::key::{self, StoredKey};
 use crate::audit::ChangeEntry;
+use crate::directory::service_caller::ServiceCaller;
 use crate::directory::{AccountState, Change, OperatorPreset, Record, SecretId, UnixMillis};
 
+pub use caller::encode_caller;
 pub use change_entry::encode_change_entry;
 pub use encode::{
     encode, encode_done_request, encode_for_log, encode_import, encode_key_use, encode_keyring,
@@ -75,6 +78,8 @@ pub enum Stored {
     Keyring(Vec<u8>),
     /// An import that has not ended: the digest of its archive.
     Import(Vec<u8>),
+    /// A service caller.
+    Caller(Box<ServiceCaller>),
     /// When an access key was last used.
     KeyUse(KeyUse),
     /// A request that was done.
@@ -151,6 +156,7 @@ pub fn load_account(owner_uin: u64, entries: &[Entry]) -> Result<AccountState, R
             | Stored::StoreId(_)
             | Stored::Keyring(_)
             | Stored::Import(_)
+            | Stored::Caller(_)
             | Stored::KeyUse(_)
             | Stored::DoneRequest(_)
             | Stored::ChangeEntry(_) => {
@@ -188,6 +194,7 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
             | Stored::StoreId(_)
             | Stored::Keyring(_)
             | Stored::Import(_)
+            | Stored::Caller(_)
             | Stored::KeyUse(_)
             | Stored::DoneRequest(_)
             | Stored::ChangeEntry(_) => Ok(None),
@@ -204,6 +211,7 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
                 | StoredKey::StoreId
                 | StoredKey::Keyring
                 | StoredKey::Import
+                | StoredKey::Caller(_)
                 | StoredKey::KeyUse(_)
                 | StoredKey::DoneRequest { .. }
                 | StoredKey::ChangeEntry { .. },

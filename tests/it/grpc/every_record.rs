@@ -190,6 +190,7 @@ fn kind(stored: &Stored) -> &'static str {
         Stored::StoreId(_) => "store id",
         Stored::Keyring(_) => "keyring",
         Stored::Import(_) => "import",
+        Stored::Caller(_) => "caller",
         Stored::KeyUse(_) => "key use",
         Stored::DoneRequest(_) => "done request",
         Stored::ChangeEntry(_) => "change entry",
