@@ -21,7 +21,8 @@ pub struct Contents {
 impl fmt::Display for Contents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { entries, bytes, digest: _ } = self;
-        write!(f, "{entries} entries of {bytes} bytes, {}", self.digest_text())
+        let noun = if *entries == 1 { "entry" } else { "entries" };
+        write!(f, "{entries} {noun} of {bytes} bytes, {}", self.digest_text())
     }
 }
 
