@@ -28,8 +28,8 @@ type Pids = Arc<Mutex<Vec<Option<u32>>>>;
 /// The members at both ends of a connection.
 struct Ends {
     to: usize,
-    /// The port that it comes from.
-    port: u16,
+    /// The port that it comes from, and the proxy's: only both together name a connection.
+    ports: (u16, u16),
     /// Found when it first matters: members connect before anybody knows their processes.
     from: OnceCell<Option<usize>>,
     pids: Pids,
@@ -39,10 +39,10 @@ impl Ends {
     /// Who has connected.
     async fn from(&self) -> Option<usize> {
         let look = || async {
-            let (pids, port) = (self.pids.lock().unwrap().clone(), self.port);
+            let (pids, ports) = (self.pids.lock().unwrap().clone(), self.ports);
             // The kernel's table leaves out lines while it changes: one look that finds nobody says
             // nothing, and a connection that is taken for nobody's would go round the cut.
-            let looks = move || (0..LOOKS_MAX).find_map(|_| owner(&pids, port));
+            let looks = move || (0..LOOKS_MAX).find_map(|_| owner(&pids, ports));
             tokio::task::spawn_blocking(looks).await.unwrap()
         };
         *self.from.get_or_init(look).await
@@ -75,12 +75,13 @@ impl Proxies {
         let mut advertised = Vec::new();
         for (to, port) in peer_ports.iter().copied().enumerate() {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            advertised.push(listener.local_addr().unwrap().port());
+            let own = listener.local_addr().unwrap().port();
+            advertised.push(own);
             let (cut, pids) = (cut.subscribe(), Arc::clone(&pids));
             tokio::spawn(async move {
                 while let Ok((stream, from)) = listener.accept().await {
-                    let (port_of, pids) = (from.port(), Arc::clone(&pids));
-                    let ends = Ends { to, port: port_of, from: OnceCell::new(), pids };
+                    let (ports, pids) = ((from.port(), own), Arc::clone(&pids));
+                    let ends = Ends { to, ports, from: OnceCell::new(), pids };
                     tokio::spawn(forward(stream, port, cut.clone(), ends));
                 }
             });
@@ -138,13 +139,15 @@ async fn pump(
     let _ = to.shutdown().await;
 }
 
-/// Which of the processes has the connection that leaves from this port of 127.0.0.1.
-fn owner(pids: &[Option<u32>], port: u16) -> Option<usize> {
-    let local = format!("0100007F:{port:04X}");
+/// Which of the processes has the connection between these ports of 127.0.0.1, at its first end.
+/// Another connection may leave from the same port to elsewhere.
+fn owner(pids: &[Option<u32>], (from, to): (u16, u16)) -> Option<usize> {
+    let (local, remote) = (format!("0100007F:{from:04X}"), format!("0100007F:{to:04X}"));
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
     // The number of the connection, its own end, the other one.
     let is_its = |line: &&str| {
-        line.contains(&local) && line.split_whitespace().nth(1) == Some(local.as_str())
+        let mut parts = line.split_whitespace().skip(1);
+        parts.next() == Some(&local) && parts.next() == Some(&remote)
     };
     let inode = table.lines().find(is_its)?.split_whitespace().nth(9)?;
     let wanted = format!("socket:[{inode}]");
