@@ -40,6 +40,8 @@ struct AsideState {
     entries: BTreeMap<Vec<u8>, Entry>,
     bytes: usize,
     is_lost: bool,
+    /// Everything was read.
+    is_done: bool,
 }
 
 impl Aside {
@@ -59,7 +61,8 @@ impl Aside {
 
 impl AsideState {
     fn wants(&self, key: &[u8]) -> bool {
-        !self.is_lost && self.done.as_slice() < key && !self.entries.contains_key(key)
+        let is_over = self.is_lost || self.is_done;
+        !is_over && self.done.as_slice() < key && !self.entries.contains_key(key)
     }
 
     fn put(&mut self, entry: Entry, bytes_max: usize) {
@@ -153,9 +156,9 @@ impl Disk {
             }
         }
         page.append(&mut state.take_up_to(last.as_deref()));
-        let is_done = last.is_none();
+        state.is_done = last.is_none();
         state.done = last.unwrap_or_default();
-        Ok((page.into_values().collect(), is_done))
+        Ok((page.into_values().collect(), state.is_done))
     }
 }
 
@@ -223,9 +226,16 @@ mod tests {
         assert!(slow.aside.lock().entries.is_empty());
         let fault = slow.into_scan().next().await.unwrap().unwrap_err();
         assert!(matches!(fault, StoreError::ScanLost { at: lost, .. } if lost == at), "{fault}");
-        let entries = quick.into_scan().next().await.unwrap().unwrap();
+        let aside = Arc::clone(&quick.aside);
+        let mut quick = quick.into_scan();
+        let entries = quick.next().await.unwrap().unwrap();
         assert_eq!(entries.len(), 20);
         assert!(entries.iter().all(|it| it.value == [0; 100]));
+        // Nothing more is put aside for one that has read everything.
+        store.commit(put_all(3)).await.unwrap();
+        assert!(aside.lock().entries.is_empty());
+        assert!(quick.next().await.is_none());
+        drop((quick, aside));
         // Nothing is put aside for those that are over.
         assert!(store.disk.scans.under_way().is_empty());
     }
