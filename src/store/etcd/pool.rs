@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use etcd_client::{Client, ConnectOptions, Error};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tonic::{Code, ConnectError};
 
 use crate::store::error::StoreError;
@@ -21,8 +21,8 @@ use crate::store::error::StoreError;
 /// Longest wait for one member's answer to a read, while there are others to ask.
 const ATTEMPT: Duration = Duration::from_millis(1_000);
 
-/// Pause after all members were asked in vain.
-const ROUND_PAUSE: Duration = Duration::from_millis(100);
+/// Shortest time from asking all members to asking all again.
+const ROUND: Duration = Duration::from_millis(100);
 
 /// Whether a call may be sent a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,10 +224,13 @@ impl Pool {
         let until = Instant::now() + self.deadline;
         let first = self.preferred.load(Ordering::Relaxed);
         let mut last = String::from("no member was asked");
+        // A round that took longer than that is followed by the next at once.
+        let mut rounds = interval(ROUND);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for attempt in 0_usize.. {
             let place = (first + attempt) % self.members.len().max(1);
-            if attempt > 0 && attempt.is_multiple_of(self.members.len().max(1)) {
-                tokio::time::sleep(ROUND_PAUSE).await;
+            if attempt.is_multiple_of(self.members.len().max(1)) {
+                rounds.tick().await;
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
