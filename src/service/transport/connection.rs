@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
@@ -26,7 +26,7 @@ pub(in crate::service) struct Connection {
     stream: Stream,
     peer: PeerInfo,
     /// Its place among the connections that there may be.
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 enum Stream {
@@ -35,27 +35,38 @@ enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// A place among the connections that there may be; who waits for one to be free is told.
+pub(super) struct Place {
+    permit: Option<OwnedSemaphorePermit>,
+    freed: Arc<Notify>,
+}
+
+impl Place {
+    pub(super) fn new(permit: OwnedSemaphorePermit, freed: &Arc<Notify>) -> Self {
+        Self { permit: Some(permit), freed: Arc::clone(freed) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(self.permit.take());
+        self.freed.notify_waiters();
+    }
+}
+
 impl Connection {
     /// One without TLS.
-    pub(super) fn plain(
-        stream: TcpStream,
-        address: SocketAddr,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn plain(stream: TcpStream, address: SocketAddr, place: Place) -> Self {
         let peer = PeerInfo { address, identities: Arc::new([]) };
-        Self { stream: Stream::Plain(stream), peer, _permit: permit }
+        Self { stream: Stream::Plain(stream), peer, _place: place }
     }
 
     /// One whose handshake is done.
-    pub(super) fn tls(
-        stream: TlsStream<TcpStream>,
-        address: SocketAddr,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn tls(stream: TlsStream<TcpStream>, address: SocketAddr, place: Place) -> Self {
         let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let identities = certificates.first().map(super::tls::identities).unwrap_or_default();
         let peer = PeerInfo { address, identities: identities.into() };
-        Self { stream: Stream::Tls(Box::new(stream)), peer, _permit: permit }
+        Self { stream: Stream::Tls(Box::new(stream)), peer, _place: place }
     }
 
     /// Who is at the other end.

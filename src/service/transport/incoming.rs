@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, warn};
 
-use super::connection::Connection;
+use super::connection::{Connection, Place};
 use super::tls::Tls;
 
 /// Longest handshake.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Connections that are ready before somebody serves them.
 const READY_MAX: usize = 64;
-/// Pause after a connection could not be accepted: out of descriptors, say.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Longest wait for one of the connections to end, after another could not be accepted.
+const ACCEPT_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// Makes connections of what a listener accepts.
 #[derive(Debug, Clone)]
@@ -45,16 +45,23 @@ impl Acceptor {
         &self,
         stream: TcpStream,
         address: SocketAddr,
-        permit: OwnedSemaphorePermit,
+        place: Place,
     ) -> io::Result<Connection> {
         // Only a matter of speed.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return Ok(Connection::plain(stream, address, permit)) };
+        let Some(tls) = &self.tls else { return Ok(Connection::plain(stream, address, place)) };
         let acceptor = TlsAcceptor::from((self.config)(tls));
         let shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
         let stream = shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        Ok(Connection::tls(stream, address, permit))
+        Ok(Connection::tls(stream, address, place))
     }
+}
+
+/// Room for connections.
+struct Places {
+    free: Arc<Semaphore>,
+    /// Told when one of them ends.
+    freed: Arc<Notify>,
 }
 
 /// The connections of a listener as they become ready, so many at a time: further ones wait to be
@@ -75,16 +82,17 @@ async fn accept_all(
     connections_max: usize,
     ready: mpsc::Sender<io::Result<Connection>>,
 ) {
-    let places = Arc::new(Semaphore::new(connections_max));
+    let places =
+        Places { free: Arc::new(Semaphore::new(connections_max)), freed: Arc::new(Notify::new()) };
     loop {
         let accepted = tokio::select! {
             accepted = accept_one(&listener, &places) => accepted,
             () = ready.closed() => return,
         };
-        let Some((stream, address, permit)) = accepted else { continue };
+        let Some((stream, address, place)) = accepted else { continue };
         let (acceptor, ready) = (acceptor.clone(), ready.clone());
         tokio::spawn(async move {
-            match acceptor.accept(stream, address, permit).await {
+            match acceptor.accept(stream, address, place).await {
                 // An error means that nothing is served any more.
                 Ok(connection) => drop(ready.send(Ok(connection)).await),
                 Err(error) => debug!(%address, %error, "no handshake"),
@@ -96,20 +104,21 @@ async fn accept_all(
 /// The next connection, when there is room for one more.
 async fn accept_one(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(places).acquire_owned().await.ok()?;
+    places: &Places,
+) -> Option<(TcpStream, SocketAddr, Place)> {
+    let permit = Arc::clone(&places.free).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, address)) => Some((stream, address, permit)),
+        Ok((stream, address)) => Some((stream, address, Place::new(permit, &places.freed))),
         Err(error) if is_of_the_client(&error) => {
             debug!(%error, "a connection was gone before it was accepted");
             None
         }
         Err(error) => {
-            // Out of descriptors, say: to try again at once would only spin, and nothing tells when
-            // there are some again.
+            // Out of descriptors, say: to try again at once would only spin. A connection that ends
+            // gives one back; those of the rest of the program do not tell.
+            let ended = places.freed.notified();
             warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+            let _either = tokio::time::timeout(ACCEPT_WAIT_MAX, ended).await;
             None
         }
     }
