@@ -24,11 +24,21 @@ const TOKEN_HEADER: &str = "x-camgate-token";
 /// Longest token that is looked at, in bytes.
 const TOKEN_BYTES_MAX: usize = 256;
 
-/// The token of a request: of its own header, or a bearer's.
-fn token<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<TokenDigest> {
+/// Where a surface looks for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenIn {
+    /// In its own header, or a bearer's.
+    Either,
+    /// In its own header only: the other one is that of a proxy's client.
+    OwnHeader,
+}
+
+/// The token of a request.
+fn token<'a>(place: TokenIn, header: impl Fn(&str) -> Option<&'a str>) -> Option<TokenDigest> {
     let bearer = || {
         let (scheme, token) = header(AUTHORIZATION)?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+        let is_bearer = place == TokenIn::Either && scheme.eq_ignore_ascii_case("bearer");
+        is_bearer.then_some(token.trim())
     };
     let token = header(TOKEN_HEADER).or_else(bearer)?;
     // One that is too long is no token of ours: its digest is nobody's.
@@ -36,9 +46,13 @@ fn token<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<TokenDigest> {
     Some(TokenDigest::of(token))
 }
 
-fn proof<'a>(peer: Option<&PeerInfo>, header: impl Fn(&str) -> Option<&'a str>) -> Proof {
+fn proof<'a>(
+    peer: Option<&PeerInfo>,
+    place: TokenIn,
+    header: impl Fn(&str) -> Option<&'a str>,
+) -> Proof {
     let identities = peer.map(|peer| Arc::clone(&peer.identities)).unwrap_or_default();
-    Proof { identities, token: token(header) }
+    Proof { identities, token: token(place, header) }
 }
 
 /// Stands before a gRPC service.
@@ -66,7 +80,7 @@ impl Interceptor for Callers {
         let access = if self.node.requires_callers() {
             let header = |name: &str| request.metadata().get(name)?.to_str().ok();
             let peer = request.extensions().get::<PeerInfo>();
-            self.node.access(proof(peer, header))
+            self.node.access(proof(peer, TokenIn::Either, header))
         } else {
             Access::Open
         };
@@ -89,9 +103,14 @@ pub(super) fn of_http(request: &HttpRequest) -> Access {
 }
 
 /// Stands before an HTTP surface.
-pub(super) async fn middleware(node: Arc<Node>, mut request: HttpRequest, next: Next) -> Response {
+pub(super) async fn middleware(
+    node: Arc<Node>,
+    place: TokenIn,
+    mut request: HttpRequest,
+    next: Next,
+) -> Response {
     let header = |name: &str| request.headers().get(name)?.to_str().ok();
-    let access = node.access(proof(request.extensions().get::<PeerInfo>(), header));
+    let access = node.access(proof(request.extensions().get::<PeerInfo>(), place, header));
     request.extensions_mut().insert(access);
     next.run(request).await
 }
@@ -102,10 +121,13 @@ mod tests {
 
     #[test]
     fn a_token_is_a_bearers_or_stands_in_its_own_header() {
-        let find = |headers: &[(&str, &'static str)]| {
+        let look = |place: TokenIn, headers: &[(&str, &'static str)]| {
             let headers = headers.to_vec();
-            token(move |name| headers.iter().find(|(it, _)| *it == name).map(|(_, text)| *text))
+            let header =
+                move |name: &str| headers.iter().find(|(it, _)| *it == name).map(|(_, text)| *text);
+            token(place, header)
         };
+        let find = |headers: &[(&str, &'static str)]| look(TokenIn::Either, headers);
         let expected = Some(TokenDigest::of("cgt_x"));
         assert_eq!(find(&[("authorization", "Bearer cgt_x")]), expected);
         assert_eq!(find(&[("authorization", "bearer  cgt_x ")]), expected);
@@ -113,6 +135,10 @@ mod tests {
         assert_eq!(find(&[signed]), None);
         assert_eq!(find(&[signed, ("x-camgate-token", "cgt_x")]), expected);
         assert_eq!(find(&[]), None);
+        let client = ("authorization", "Bearer cgt_y");
+        assert_eq!(look(TokenIn::OwnHeader, &[client]), None);
+        let both = [client, ("x-camgate-token", "cgt_x")];
+        assert_eq!(look(TokenIn::OwnHeader, &both), expected);
         let long: &'static str = Box::leak("x".repeat(257).into_boxed_str());
         assert_ne!(find(&[("x-camgate-token", long)]), Some(TokenDigest::of(long)));
     }

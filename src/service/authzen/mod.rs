@@ -26,7 +26,7 @@ use super::http::receive;
 use crate::directory::service_caller::Right;
 use crate::gate::form::{Members, read_json};
 use crate::node::Node;
-use crate::service::access;
+use crate::service::access::{self, TokenIn};
 use fault::Fault;
 
 /// Most evaluations of one request.
@@ -78,7 +78,8 @@ pub(super) fn router(
         settings.base_url = format!("http://{address}");
     }
     let known = Arc::clone(&node);
-    let who = move |request, next| access::middleware(Arc::clone(&known), request, next);
+    let place = TokenIn::Either;
+    let who = move |request, next| access::middleware(Arc::clone(&known), place, request, next);
     let documents = metadata::paths(&settings.base_url);
     let document = metadata::document(&settings.base_url);
     let api = Arc::new(Authzen { node, settings });

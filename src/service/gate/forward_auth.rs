@@ -20,7 +20,7 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::{Gate, Pass, Verdict};
 use crate::gate::{Body, HttpRequest, Named, Refusal};
-use crate::service::access;
+use crate::service::access::{self, TokenIn};
 use crate::service::transport::PeerInfo;
 
 /// Where a proxy asks.
@@ -61,7 +61,8 @@ pub(in crate::service) fn router(gate: Gate) -> Router {
         }
     };
     let node = Arc::clone(&known.node);
-    let who = move |request, next| access::middleware(Arc::clone(&node), request, next);
+    let place = TokenIn::OwnHeader;
+    let who = move |request, next| access::middleware(Arc::clone(&node), place, request, next);
     Router::new().route(FORWARD_AUTH_PATH, any(ask)).layer(from_fn(who))
 }
 

@@ -15,6 +15,11 @@ use super::{Bearer, Guarded, OTHER, ROOT, all_in, bearer, only};
 
 /// The status of a request of the HTTP port.
 async fn ask(server: &Guarded, request: &str, headers: &[(&str, &str)], body: &str) -> u16 {
+    let answer = send(server, request, headers, body).await;
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+async fn send(server: &Guarded, request: &str, headers: &[(&str, &str)], body: &str) -> String {
     let mut stream = TcpStream::connect(server.http).await.unwrap();
     let headers: String =
         headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -26,7 +31,7 @@ async fn ask(server: &Guarded, request: &str, headers: &[(&str, &str)], body: &s
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    answer
 }
 
 fn evaluation(owner_uin: u64) -> String {
@@ -87,6 +92,14 @@ async fn proxies_are_known_by_a_header_that_is_no_clients() {
     // Known, and then refused for what the client sent.
     let known = ask(&server, path, &with(check.as_str()), "").await;
     assert_eq!((nobody, refused), (401, 403));
+    // What a client shows to the API is not the proxy's, were it a token that counts.
+    let bearer = format!("Bearer {check}");
+    let client = [&proxied[..3], &[("Authorization", bearer.as_str())]].concat();
+    let answer = send(&server, path, &client, "").await;
+    assert!(answer.contains("AuthFailure.UnknownCaller"), "{answer}");
+    let foreign = [&proxied[..3], &[("Authorization", "Bearer x"), ("X-Camgate-Token", &check)]];
+    let answer = send(&server, path, &foreign.concat(), "").await;
+    assert!(!answer.contains("UnknownCaller") && !answer.contains("200 OK"), "{answer}");
     assert!(known == 401 || known == 403, "{known}");
 }
 
