@@ -7,15 +7,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, CliError, table};
-use super::client::Client;
-use super::stores;
+use super::registry::Registry;
 use crate::config::Settings;
-use crate::directory::service_caller::ServiceCaller;
-use crate::node::{
-    Clock as _, NodeError, SystemClock, create_caller, create_token, delete_caller, delete_token,
-    list_callers, update_caller,
-};
-use crate::service::{proto, wire};
+use crate::service::proto;
+
+const DAY_MS: i64 = 86_400_000;
 
 /// The commands about service callers.
 #[derive(Debug, Subcommand)]
@@ -133,10 +129,6 @@ impl Description {
             tokens: Vec::new(),
         })
     }
-
-    fn value(&self) -> Result<ServiceCaller, CliError> {
-        wire::read_caller(Some(self.message()?)).map_err(refused)
-    }
 }
 
 fn scope(flag: &str, text: Option<&str>) -> Result<Option<proto::RightScope>, CliError> {
@@ -153,82 +145,55 @@ fn scope(flag: &str, text: Option<&str>) -> Result<Option<proto::RightScope>, Cl
     }
 }
 
-/// A refusal of a store that this program has open itself.
-fn refused(error: NodeError) -> CliError {
-    let is_asked_wrongly = matches!(&error, NodeError::Callers(_) | NodeError::BadField { .. });
-    let text = error.to_string();
-    if is_asked_wrongly { CliError::Usage(text) } else { CliError::CannotTell(text) }
-}
-
 impl CallerCommand {
     /// Runs it.
     ///
     /// # Errors
     /// What the server or the store refuses.
     pub async fn run(self, settings: &Settings) -> Result<Answer, CliError> {
-        match self {
+        // What is written wrongly is said before anything is opened.
+        if let Self::Create(caller) | Self::Update(caller) = &self {
+            caller.message()?;
+        }
+        // The first caller is made in a store that is not there yet.
+        let may_be_new = matches!(&self, Self::Create(_));
+        let store = self.place().store.clone();
+        let mut registry = Registry::open(store.as_deref(), may_be_new, settings).await?;
+        Ok(match self {
             Self::Create(caller) => {
-                match &caller.place.store {
-                    Some(store) => {
-                        let store = stores::open_named(store, settings).await?;
-                        create_caller(&*store, &caller.value()?).await.map_err(refused)?;
-                    }
-                    None => {
-                        let mut client = Client::connect(settings).await?;
-                        let caller = Some(caller.message()?);
-                        client.callers.create_caller(proto::CreateCallerRequest { caller }).await?;
-                    }
-                }
-                Ok(done("created", &caller.name))
+                registry.create(caller.message()?).await?;
+                done("created", &caller.name)
             }
             Self::Update(caller) => {
-                match &caller.place.store {
-                    Some(store) => {
-                        let store = stores::open_existing(store, settings).await?;
-                        update_caller(&*store, &caller.value()?).await.map_err(refused)?;
-                    }
-                    None => {
-                        let mut client = Client::connect(settings).await?;
-                        let caller = Some(caller.message()?);
-                        client.callers.update_caller(proto::UpdateCallerRequest { caller }).await?;
-                    }
-                }
-                Ok(done("changed", &caller.name))
+                registry.update(caller.message()?).await?;
+                done("changed", &caller.name)
             }
-            Self::List { place } => list(settings, place).await,
-            Self::Delete { name, place } => {
-                match place.store {
-                    Some(store) => {
-                        let store = stores::open_existing(&store, settings).await?;
-                        delete_caller(&*store, &name).await.map_err(refused)?;
-                    }
-                    None => {
-                        let mut client = Client::connect(settings).await?;
-                        let request = proto::DeleteCallerRequest { name: name.clone() };
-                        client.callers.delete_caller(request).await?;
-                    }
-                }
-                Ok(done("deleted", &name))
+            Self::List { .. } => listed(&registry.list().await?),
+            Self::Delete { name, .. } => {
+                registry.delete(&name).await?;
+                done("deleted", &name)
             }
-            Self::Token { name, days, note, place } => {
-                token(settings, name, days, note, place).await
+            Self::Token { name, days, note, .. } => {
+                let lasts_ms = days.map(|days| i64::from(days).saturating_mul(DAY_MS));
+                let (id, token) = registry.create_token(&name, &note, lasts_ms).await?;
+                let text = format!("token {id} of caller {name}, shown this once:\n{token}");
+                Answer::new(json!({ "caller": name, "token_id": id, "token": token }), text)
             }
-            Self::Revoke { name, id, place } => {
-                match place.store {
-                    Some(store) => {
-                        let store = stores::open_existing(&store, settings).await?;
-                        delete_token(&*store, &name, &id).await.map_err(refused)?;
-                    }
-                    None => {
-                        let mut client = Client::connect(settings).await?;
-                        let (name, id) = (name.clone(), id.clone());
-                        let request = proto::DeleteCallerTokenRequest { name, id };
-                        client.callers.delete_caller_token(request).await?;
-                    }
-                }
+            Self::Revoke { name, id, .. } => {
+                registry.delete_token(&name, &id).await?;
                 let text = format!("revoked token {id} of caller {name}");
-                Ok(Answer::new(json!({ "caller": name, "token_id": id }), text))
+                Answer::new(json!({ "caller": name, "token_id": id }), text)
             }
+        })
+    }
+
+    fn place(&self) -> &Place {
+        match self {
+            Self::Create(caller) | Self::Update(caller) => &caller.place,
+            Self::List { place }
+            | Self::Delete { place, .. }
+            | Self::Token { place, .. }
+            | Self::Revoke { place, .. } => place,
         }
     }
 }
@@ -237,47 +202,7 @@ fn done(verb: &str, name: &str) -> Answer {
     Answer::new(json!({ "caller": name }), format!("{verb} caller {name}"))
 }
 
-async fn token(
-    settings: &Settings,
-    name: String,
-    days: Option<u32>,
-    note: String,
-    place: Place,
-) -> Result<Answer, CliError> {
-    let now = SystemClock.now().as_millisecond();
-    let end_ms = days.map(|days| now.saturating_add(i64::from(days).saturating_mul(86_400_000)));
-    let (id, text) = match place.store {
-        Some(store) => {
-            let store = stores::open_existing(&store, settings).await?;
-            let made = create_token(&*store, &name, &note, now, end_ms).await;
-            let (made, _) = made.map_err(refused)?;
-            (made.id.clone(), made.expose().to_owned())
-        }
-        None => {
-            let mut client = Client::connect(settings).await?;
-            let expires_at = end_ms
-                .map(|end| prost_types::Timestamp { seconds: end.div_euclid(1_000), nanos: 0 });
-            let request = proto::CreateCallerTokenRequest { name: name.clone(), note, expires_at };
-            let made = client.callers.create_caller_token(request).await?.into_inner();
-            (made.id, made.token.map(|it| it.text).unwrap_or_default())
-        }
-    };
-    let shown = format!("token {id} of caller {name}, shown this once:\n{text}");
-    Ok(Answer::new(json!({ "caller": name, "token_id": id, "token": text }), shown))
-}
-
-async fn list(settings: &Settings, place: Place) -> Result<Answer, CliError> {
-    let callers = match place.store {
-        Some(store) => {
-            let store = stores::open_existing(&store, settings).await?;
-            let callers = list_callers(&*store).await.map_err(refused)?;
-            callers.iter().map(wire::caller).collect()
-        }
-        None => {
-            let mut client = Client::connect(settings).await?;
-            client.callers.list_callers(proto::ListCallersRequest {}).await?.into_inner().callers
-        }
-    };
+fn listed(callers: &[proto::ServiceCaller]) -> Answer {
     let rows = callers.iter().map(|caller| {
         let rights = caller.rights.clone().unwrap_or_default();
         vec![
@@ -290,7 +215,7 @@ async fn list(settings: &Settings, place: Place) -> Result<Answer, CliError> {
     });
     let header = ["CALLER", "MAY", "IDENTITIES", "TOKENS", "DESCRIPTION"];
     let text = table(&header, rows.collect());
-    Ok(Answer::new(Value::from(callers.iter().map(shown).collect::<Vec<_>>()), text))
+    Answer::new(Value::from(callers.iter().map(shown).collect::<Vec<_>>()), text)
 }
 
 fn scopes(rights: &proto::CallerRights) -> [(&'static str, Option<&proto::RightScope>); 4] {

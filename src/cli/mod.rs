@@ -25,6 +25,7 @@ pub mod policy_files;
 pub mod policy_test;
 pub mod policy_versions;
 pub mod profile;
+mod registry;
 pub mod report;
 pub mod role;
 pub mod root;
