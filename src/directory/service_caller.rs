@@ -207,8 +207,9 @@ impl CallerTable {
         table
     }
 
-    /// Who shows this. A token counts before a certificate: whoever sends one means it. One that is
-    /// unknown or over is nobody's, whatever certificate comes with it.
+    /// Who shows this, at `now_ms` milliseconds since 1970. A token counts before a certificate:
+    /// whoever sends one means it. One that is unknown or over is nobody's, whatever certificate
+    /// comes with it.
     #[must_use]
     pub fn find(&self, proof: &Proof, now_ms: i64) -> Option<&Arc<ServiceCaller>> {
         if let Some(token) = &proof.token {

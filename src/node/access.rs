@@ -1,9 +1,9 @@
 //! Who calls this node, and what that caller may.
 //!
 //! A caller is looked up anew for each request, and in long streams for each message, so one that
-//! is revoked is refused at once, also on its open connections. Where callers are required, nobody
-//! may anything; where they are not, everybody may everything. It must never take an unreadable
-//! record for a right: a caller whose record cannot be read is nobody.
+//! is revoked is refused at once, also on its open connections. Where callers are required, one who
+//! is not known may do nothing; where they are not, everybody may do everything. It must never take
+//! an unreadable record for a right: a caller whose record cannot be read is nobody.
 
 use std::sync::Arc;
 
@@ -23,11 +23,15 @@ pub enum AccessError {
     /// Nobody knows the caller.
     #[error(
         "this server does not know who calls: show a certificate that is registered, or a token \
-         that counts, as `authorization: Bearer cgt_…`"
+         that counts, as `authorization: Bearer cgt_…` (commands take it from CAMGATE_TOKEN); who \
+         operates the server registers callers with `camgate caller create` and `caller token`"
     )]
     Unknown,
     /// The caller may not do that at all.
-    #[error("caller `{caller}` has no right to {}", .right.as_str())]
+    #[error(
+        "caller `{caller}` has no right to {}: who operates the server grants it with `camgate \
+         caller update`", .right.as_str()
+    )]
     Right {
         /// The caller.
         caller: String,
@@ -35,7 +39,10 @@ pub enum AccessError {
         right: Right,
     },
     /// The caller may not do that in this account.
-    #[error("caller `{caller}` has no right to {} in account {owner_uin}", .right.as_str())]
+    #[error(
+        "caller `{caller}` has no right to {} in account {owner_uin}: who operates the server \
+         grants it with `camgate caller update`", .right.as_str()
+    )]
     Account {
         /// The caller.
         caller: String,
@@ -45,7 +52,10 @@ pub enum AccessError {
         owner_uin: u64,
     },
     /// The caller may not ask about this service.
-    #[error("caller `{caller}` has no right to ask about actions of `{service}`")]
+    #[error(
+        "caller `{caller}` has no right to ask about actions of `{service}`: who operates the \
+         server grants it with `camgate caller update`"
+    )]
     Service {
         /// The caller.
         caller: String,

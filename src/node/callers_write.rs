@@ -155,7 +155,8 @@ pub async fn delete_caller(store: &dyn Store, name: &str) -> Result<Revision, No
     change(store, name, |found| existing(name, found).map(|_| None)).await
 }
 
-/// Gives a caller a token more.
+/// Gives a caller a token more. Both times are milliseconds since 1970; without an end it counts
+/// until it is taken away.
 ///
 /// # Errors
 /// [`CallersError::NotFound`], and when it has too many.
