@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use camgate::authn::vault::master_key::MasterKey;
 use camgate::catalog::Catalog;
-use camgate::node::{Node, NodeSettings, SystemClock};
+use camgate::node::{Access, Node, NodeSettings, SystemClock};
 use camgate::service::proto::administration_service_server::AdministrationService;
 use camgate::service::proto::authorization_service_server::AuthorizationService;
 use camgate::service::{Administration, Authorization, proto};
@@ -43,31 +43,38 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
 
 const OWNER: u64 = 12_345_678;
 
+/// A request of somebody who may do everything, as it comes from the interceptor.
+fn request<M>(message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(Access::Open);
+    request
+}
+
 /// One account with a sub-account that may do something.
 async fn fill(to: &Administration) -> Result<(), Status> {
     let account = proto::CreateAccountRequest { owner_uin: OWNER, app_id: 1, ..Default::default() };
-    to.create_account(Request::new(account)).await?;
+    to.create_account(request(account)).await?;
     let user = proto::CreateSubAccountRequest {
         owner_uin: OWNER,
         uin: 100_000_000_011,
         name: "alice".into(),
         ..Default::default()
     };
-    to.create_sub_account(Request::new(user)).await?;
+    to.create_sub_account(request(user)).await?;
     let app = proto::CreateAppRequest {
         owner_uin: OWNER,
         sdkappid: 1_400_000_001,
         name: "群聊".into(),
         ..Default::default()
     };
-    to.create_app(Request::new(app)).await?;
+    to.create_app(request(app)).await?;
     let attach = proto::AttachPolicyRequest {
         owner_uin: OWNER,
         policy_id: 1_002,
         uin: 100_000_000_011,
         ..Default::default()
     };
-    to.attach_policy(Request::new(attach)).await?;
+    to.attach_policy(request(attach)).await?;
     Ok(())
 }
 
@@ -102,7 +109,7 @@ fuzz_target!(|bytes: &[u8]| {
     macro_rules! ask {
         ($service:expr, $method:ident) => {
             if let Some(message) = read(bytes) {
-                judge(runtime.block_on($service.$method(Request::new(message))));
+                judge(runtime.block_on($service.$method(request(message))));
             }
         };
     }
