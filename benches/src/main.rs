@@ -51,6 +51,12 @@ enum Part {
         #[arg(long)]
         only_check: bool,
     },
+    /// What the decision log costs a check over loopback
+    Log {
+        /// Where it is written; a disk that is as fast as the one of a server
+        #[arg(long, default_value = "target/decision-log")]
+        folder: std::path::PathBuf,
+    },
     /// Instructions of a decision, counted by callgrind and compared with what was recorded
     Instructions {
         /// Writes what was counted to instructions.json
@@ -75,6 +81,13 @@ fn main() -> ExitCode {
         Part::Write => write::run(&mut table, quick),
         Part::Load => load::run(&mut table, quick),
         Part::Wire { only_check } => wire::run(&mut table, quick, only_check),
+        Part::Log { folder } => {
+            if let Err(fault) = std::fs::create_dir_all(&folder) {
+                eprintln!("`{}`: {fault}", folder.display());
+                return ExitCode::FAILURE;
+            }
+            wire::logged(&mut table, quick, &folder);
+        }
         Part::Instructions { record } => {
             if let Err(fault) = instructions::run(&mut table, record) {
                 eprintln!("{fault}");
@@ -94,6 +107,7 @@ fn all(table: &mut Table, quick: bool) -> ExitCode {
     growth::run(table, quick, (!quick).then_some(&*figures));
     write::run(table, quick);
     wire::run(table, quick, false);
+    wire::logged(table, quick, std::path::Path::new("target/decision-log"));
     load::run(table, quick);
     let counted = instructions::run(table, false);
     if !quick && let Err(fault) = page::write(table) {

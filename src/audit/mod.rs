@@ -1,14 +1,17 @@
-//! The change log: who changed an account, when, from where, how, and what it was before.
+//! The logs: who changed an account and how, and what was decided.
 //!
-//! Every commit that changes an account carries exactly one entry. The entries of an account are
-//! numbered and chained by digests, and the account's head names the last one, so an entry that
-//! was altered, removed, moved or cut off is found. This module is pure: it builds entries from
-//! values and verifies chains; the node writes and reads them. An entry must never hold a secret:
-//! whoever makes it gives bytes in which secrets are replaced.
+//! The decision log has a module of its own: [`decision_log`]. The rest is the change log.
+//!
+//! Every commit that changes an account carries exactly one entry of its change log. The entries of
+//! an account are numbered and chained by digests, and the account's head names the last one, so an
+//! entry that was altered, removed, moved or cut off is found. This part is pure: it builds entries
+//! from values and verifies chains; the node writes and reads them. An entry must never hold a
+//! secret: whoever makes it gives bytes in which secrets are replaced.
 //!
 //! Commits of the operator's own presets belong to no account and are not in any account's log.
 
 mod chain;
+pub mod decision_log;
 mod entry;
 mod records;
 

@@ -135,6 +135,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         console_session_ms: settings.console_session_ms,
         staleness_max_ms: settings.etcd.staleness_max_ms,
         callers_required: settings.callers_required,
+        decision_log: settings.decision_log.clone(),
         ..NodeSettings::default()
     };
     let files = (!settings.policies.is_empty())

@@ -7,6 +7,7 @@
 
 mod authzen;
 mod console;
+mod decision_log;
 mod etcd;
 mod gate;
 mod size;
@@ -24,6 +25,7 @@ use figment::value::Value;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::audit::decision_log::DecisionLogSettings;
 use crate::directory::Quotas;
 use crate::gate::GateSettings;
 use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
@@ -31,6 +33,7 @@ use crate::service::transport::TlsSettings;
 use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings};
 use authzen::RawAuthzen;
 use console::RawConsole;
+use decision_log::RawDecisionLog;
 pub use etcd::EtcdSettings;
 use etcd::RawEtcd;
 use gate::RawGate;
@@ -138,6 +141,8 @@ pub struct Settings {
     pub console_session_ms: i64,
     /// How the gate reads requests: the keys of `[gate]`.
     pub gate: GateSettings,
+    /// Where decisions are logged: the keys of `[decision_log]`.
+    pub decision_log: Option<DecisionLogSettings>,
     /// Where records are kept.
     pub store: StoreChoice,
     /// How an etcd cluster is reached: the keys of `[etcd]`.
@@ -189,6 +194,7 @@ struct Raw {
     authzen: RawAuthzen,
     console: RawConsole,
     gate: RawGate,
+    decision_log: RawDecisionLog,
     store: String,
     etcd: RawEtcd,
     memory_budget: String,
@@ -273,6 +279,7 @@ impl Default for Raw {
             authzen: RawAuthzen::default(),
             console: RawConsole::default(),
             gate: RawGate::default(),
+            decision_log: RawDecisionLog::default(),
             store: "sled:camgate-data".into(),
             etcd: RawEtcd::default(),
             memory_budget: "1GiB".into(),
@@ -381,6 +388,7 @@ impl Settings {
             console: raw.console.settings(raw.dev),
             console_session_ms: raw.console.session_ms()?,
             gate: raw.gate.settings()?,
+            decision_log: raw.decision_log.settings()?,
             store: parse_store(&raw.store)?,
             etcd: raw.etcd.settings(secrets.etcd_password.as_ref())?,
             policies: raw.policies,

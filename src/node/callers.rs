@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Node;
+use super::asking::Asking;
 use super::error::NodeError;
 use super::query::Asker;
 use super::sessions::Session;
@@ -168,7 +169,7 @@ impl Node {
             Err(NodeError::BadSessionToken) => return Err(CallerError::Token),
             opened => opened?,
         };
-        let mut batch = self.begin(None).await?;
+        let mut batch = self.begin(Asking::direct(), None).await?;
         if !self.stands(&mut batch, &session).await? {
             return Err(CallerError::Token);
         }

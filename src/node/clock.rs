@@ -34,7 +34,7 @@ pub(super) fn new_decision_id() -> String {
 
 /// A new id of a decision that was made at this time: a UUID of version 7, so that ids sort by
 /// time, to the millisecond.
-pub(crate) fn decision_id_at(now: Timestamp) -> String {
+pub(super) fn decision_id_at(now: Timestamp) -> String {
     let now_ms = u64::try_from(now.as_millisecond()).unwrap_or_default();
     // `Uuid::now_v7` takes a lock that all cores share, to count within a millisecond. Two of the
     // bytes of a random uuid are not all random.

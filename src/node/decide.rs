@@ -9,9 +9,11 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::Node;
+use super::asking::Unsettled;
 use super::clock::decision_id_at;
 use super::error::NodeError;
 use super::query::{Added, Answer, Asker, BatchQuery, CheckQuery};
+use super::record::Made;
 use crate::engine::{ActionQuery, DecisionRef, PrincipalQuery, Query, ResourceQuery, decide_into};
 use crate::lang::condition::Context;
 use crate::store::Revision;
@@ -44,6 +46,8 @@ pub struct Decided<'d, 's> {
     pub now: Timestamp,
     /// How old it may be, in milliseconds; 0: up to date.
     pub stale_ms: u64,
+    /// Unique.
+    pub decision_id: String,
 }
 
 impl<'a> Question<'a> {
@@ -76,15 +80,10 @@ impl CheckQuery {
 impl Decided<'_, '_> {
     /// The answer as a value of its own.
     #[must_use]
-    pub fn to_answer(&self) -> Answer {
-        let Self { decision, owner_uin, revision, now, stale_ms } = self;
-        Answer {
-            decision: decision.to_decision(),
-            owner_uin: *owner_uin,
-            revision: *revision,
-            stale_ms: *stale_ms,
-            decision_id: decision_id_at(*now),
-        }
+    pub fn into_answer(self) -> Answer {
+        let Self { decision, owner_uin, revision, now: _, stale_ms, decision_id } = self;
+        let decision = decision.to_decision();
+        Answer { decision, owner_uin, revision, stale_ms, decision_id }
     }
 }
 
@@ -108,10 +107,12 @@ impl Node {
         query: CheckQuery,
         added: Added,
     ) -> Result<Answer, NodeError> {
-        self.decide_with(batch, query.question(), added, |it| it.to_answer()).await
+        let answer = self.decide_with(batch, query.question(), added, |it| it.into_answer());
+        self.settle(answer.await?).await
     }
 
-    /// Decides one question and has the decision read.
+    /// Decides one question and has the decision read. What was read may be given to who asked when
+    /// it is settled ([`Node::settle`]).
     ///
     /// # Errors
     /// As [`Node::check`].
@@ -120,7 +121,7 @@ impl Node {
         batch: &mut BatchQuery,
         question: Question<'_>,
         read: impl FnOnce(Decided<'_, '_>) -> T,
-    ) -> Result<T, NodeError> {
+    ) -> Result<Unsettled<T>, NodeError> {
         self.decide_with(batch, question, Added::default(), read).await
     }
 
@@ -130,21 +131,16 @@ impl Node {
         question: Question<'_>,
         added: Added,
         read: impl FnOnce(Decided<'_, '_>) -> T,
-    ) -> Result<T, NodeError> {
+    ) -> Result<Unsettled<T>, NodeError> {
         let place = match self.place(batch, question.asker).await? {
             Ok(place) => place,
             Err(nobody) => {
                 self.refuse_bad(question)?;
-                let (decision, now) = (DecisionRef::of_nobody(), self.clock.now());
+                let now = self.clock.now();
                 let (owner_uin, revision) = (nobody.owner_uin, nobody.revision);
-                let stale_ms = nobody.stale_ms;
-                return Ok(read(Decided {
-                    decision: &decision,
-                    owner_uin,
-                    revision,
-                    now,
-                    stale_ms,
-                }));
+                let made = self.made(batch, question, now);
+                let made = Made { owner_uin, revision, ..made };
+                return self.answered(&made, &DecisionRef::of_nobody(), read);
             }
         };
         let sdkappid = match question.resource {
@@ -166,8 +162,44 @@ impl Node {
         };
         let mut decision = DecisionRef::of_nobody();
         decide_into(snapshot, query.check(&self.catalog)?, &mut decision);
-        let (owner_uin, revision, stale_ms) = (place.owner_uin, place.revision, place.stale_ms);
-        Ok(read(Decided { decision: &decision, owner_uin, revision, now, stale_ms }))
+        let (owner_uin, revision) = (place.owner_uin, place.revision);
+        let granted_by_owner = added.granted_by_owner;
+        let made = self.made(batch, question, now);
+        let made = Made { owner_uin, registered_owner, granted_by_owner, revision, ..made };
+        self.answered(&made, &decision, read)
+    }
+
+    /// A decision of nobody's account, yet.
+    pub(super) fn made<'a>(
+        &self,
+        batch: &'a BatchQuery,
+        question: Question<'a>,
+        now: Timestamp,
+    ) -> Made<'a> {
+        Made {
+            asking: &batch.asking,
+            question,
+            owner_uin: 0,
+            registered_owner: None,
+            granted_by_owner: false,
+            revision: batch.applied,
+            stale_ms: batch.stale_ms,
+            now,
+        }
+    }
+
+    /// Accounts for a decision and has it read.
+    fn answered<T>(
+        &self,
+        made: &Made<'_>,
+        decision: &DecisionRef<'_>,
+        read: impl FnOnce(Decided<'_, '_>) -> T,
+    ) -> Result<Unsettled<T>, NodeError> {
+        let decision_id = decision_id_at(made.now);
+        let taken = self.account_for(made, decision, &decision_id)?;
+        let Made { owner_uin, revision, now, stale_ms, .. } = *made;
+        let read = read(Decided { decision, owner_uin, revision, now, stale_ms, decision_id });
+        Ok(Unsettled::new(read, taken))
     }
 
     /// A question that would be refused is refused also when nobody knows the principal.

@@ -4,6 +4,7 @@
 
 use super::access::AccessError;
 use super::callers_write::CallersError;
+use crate::audit::decision_log::{FileFault, LogFault};
 use crate::authn::password::PasswordError;
 use crate::authn::vault::VaultError;
 use crate::authn::vault::keyring::KeyringError;
@@ -212,6 +213,12 @@ pub enum NodeError {
     /// Who calls may not do that.
     #[error("{0}")]
     Access(#[from] AccessError),
+    /// The decision is not in the decision log, and must be there before it is told.
+    #[error("no answer is given that is not logged: {0}")]
+    DecisionLog(#[from] LogFault),
+    /// The decision log cannot be opened.
+    #[error("{0}")]
+    DecisionLogFile(#[from] FileFault),
     /// A change of service callers is refused.
     #[error("{0}")]
     Callers(#[from] CallersError),

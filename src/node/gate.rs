@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::asking::Asking;
 use super::callers::CallerError;
 use super::error::NodeError;
 use super::query::{Answer, Asker, BatchQuery, CheckQuery};
@@ -78,12 +79,13 @@ impl Node {
     /// [`GateError`], which is never an allow. A deny is no error.
     pub async fn gate(
         &self,
+        asking: Asking,
         settings: &GateSettings,
         request: &HttpRequest,
         named: &Named,
     ) -> Result<GateAnswer, GateError> {
         let mapped = map(settings, &self.catalog, request, named)?;
-        let mut batch = self.begin(None).await?;
+        let mut batch = self.begin(asking, None).await?;
         let known = self.known(&mut batch, &mapped.proof, request).await?;
         self.check_apps(&mut batch, &known, &mapped.apps).await?;
         self.answer(&mut batch, known, mapped).await

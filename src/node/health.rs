@@ -75,6 +75,16 @@ impl Health {
         self.set(|inner| &mut inner.problems, "answers are too old", problem);
     }
 
+    /// The decision log cannot be written, or can; a problem where answers depend on it.
+    pub(super) fn set_log_problem(&self, problem: Option<String>, answers_depend: bool) {
+        let place = "the decision log cannot be written";
+        if answers_depend {
+            self.set(|inner| &mut inner.problems, place, problem);
+        } else {
+            self.set(|inner| &mut inner.reports, place, problem);
+        }
+    }
+
     /// Certificates cannot be read anew, or can: reported, because the last good ones are in force.
     pub(super) fn set_certificates_report(&self, problem: Option<String>) {
         self.set(|inner| &mut inner.reports, "certificates", problem);

@@ -7,6 +7,7 @@
 
 mod access;
 mod applier;
+mod asking;
 mod bounded;
 mod callers;
 mod callers_write;
@@ -31,6 +32,7 @@ mod peers;
 mod presets;
 mod preview;
 mod query;
+mod record;
 mod records;
 mod requests;
 mod search;
@@ -38,6 +40,7 @@ mod sessions;
 mod settings;
 mod simulate;
 mod sts;
+mod tally;
 mod token;
 mod vault;
 mod view;
@@ -52,6 +55,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, Notify, watch as watch_channel};
 
 pub use access::{Access, AccessError};
+pub use asking::{Asking, Surface, Unsettled};
 pub use bounded::BoundedCache;
 pub use callers::{Caller, CallerError};
 pub use callers_write::{
@@ -85,11 +89,11 @@ pub use vitals::Vitals;
 pub use watch::{AccountEvent, AccountWatch};
 pub use write::{JobInput, Prepared, WriteJob, WriteOptions, Written};
 
-pub(crate) use clock::decision_id_at;
 pub(crate) use error::shorten;
 pub(crate) use requests::REQUEST_ID_BYTES_MAX;
 pub(crate) use token::hash_digits;
 
+use crate::audit::decision_log::{DecisionLog, LogOpening};
 use crate::authn::tc3::ReplayGuard;
 use crate::authn::vault::Vault;
 use crate::catalog::Catalog;
@@ -140,6 +144,8 @@ pub struct Node {
     health: Health,
     freshness: Freshness,
     counters: Counters,
+    /// Where decisions are logged.
+    decision_log: Option<DecisionLog>,
     /// Who may call.
     callers: Callers,
     /// The nodes that share the store.
@@ -182,6 +188,7 @@ impl Node {
         let watch = store.watch(head).await?;
         let shared = load::read_shared(&*store, &catalog).await?;
         let (table, callers_problem) = access::read_table(&*store).await?;
+        let decision_log = decision_log(&settings, &catalog, &id).await?;
         let node = Arc::new(Self {
             sessions: Sessions::new(settings.sessions_cached_max),
             sign_ins: SignIns::new(),
@@ -197,6 +204,7 @@ impl Node {
             health: Health::new(),
             freshness: Freshness::new(store.is_exclusive(), &settings),
             counters: Counters::default(),
+            decision_log,
             callers: Callers::new(settings.callers_required, table),
             peers: ArcSwap::default(),
             follow_again: Notify::new(),
@@ -220,6 +228,7 @@ impl Node {
         tokio::spawn(applier::run(Arc::clone(&node), watch));
         tokio::spawn(heartbeat::run(Arc::clone(&node)));
         tokio::spawn(key_uses::run(Arc::clone(&node)));
+        tokio::spawn(record::follow_log(Arc::clone(&node)));
         if let Some(files) = files {
             node.check_policy_files(&files).await;
             tokio::spawn(presets::poll(Arc::clone(&node), files));
@@ -238,6 +247,21 @@ impl Node {
     pub fn end(&self) {
         self.stop();
         self.ended.send_replace(true);
+    }
+
+    /// As [`Node::end`], when everything that is still to be written is.
+    pub async fn shut(self: &Arc<Self>) {
+        self.write_key_uses().await;
+        self.end();
+        let node = Arc::clone(self);
+        let closing = tokio::task::spawn_blocking(move || {
+            if let Some(log) = &node.decision_log {
+                log.close();
+            }
+        });
+        if let Err(error) = closing.await {
+            tracing::error!(%error, "the decision log was not closed");
+        }
     }
 
     /// Whether [`Node::stop`] was called; a receiver that changes once.
@@ -353,4 +377,20 @@ impl Node {
         let reached = applied.wait_for(|applied| *applied >= wanted);
         matches!(tokio::time::timeout(Duration::from_millis(wait_ms), reached).await, Ok(Ok(_)))
     }
+}
+
+/// Opens the decision log, if there is to be one.
+async fn decision_log(
+    settings: &NodeSettings,
+    catalog: &Arc<Catalog>,
+    node: &str,
+) -> Result<Option<DecisionLog>, NodeError> {
+    let Some(settings) = settings.decision_log.clone() else { return Ok(None) };
+    let (catalog, node) = (Arc::clone(catalog), node.to_owned());
+    let opened = tokio::task::spawn_blocking(move || {
+        let opening = LogOpening { node, shipped: catalog.shipped_digest() };
+        DecisionLog::open(settings, opening)
+    });
+    let opened = opened.await.map_err(|error| NodeError::Internal(error.to_string()))?;
+    Ok(Some(opened?))
 }

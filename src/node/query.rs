@@ -9,8 +9,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::Node;
+use super::asking::{Asking, Unsettled};
 use super::clock::new_decision_id;
 use super::error::NodeError;
+use super::record::Made;
 use super::sessions::Session;
 use super::view::AccountView;
 use crate::directory::{RoleId, UinEntry};
@@ -77,8 +79,9 @@ pub struct Explained {
 /// The views that belong together: every account is looked at once.
 #[derive(Debug)]
 pub struct BatchQuery {
-    applied: Revision,
-    stale_ms: u64,
+    pub(super) asking: Asking,
+    pub(super) applied: Revision,
+    pub(super) stale_ms: u64,
     /// By owner; nearly always one.
     views: SmallVec<[(u64, Option<Arc<AccountView>>); 1]>,
 }
@@ -127,10 +130,15 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotYet`] when this node is not at `at_least` in time; [`NodeError::Stale`] when
     /// it has lost its store for too long.
-    pub async fn begin(&self, at_least: Option<Revision>) -> Result<BatchQuery, NodeError> {
+    pub async fn begin(
+        &self,
+        asking: Asking,
+        at_least: Option<Revision>,
+    ) -> Result<BatchQuery, NodeError> {
         self.wait_at_least(at_least).await?;
         let stale_ms = self.freshness.mark_ms()?;
-        Ok(BatchQuery { applied: self.applied_revision(), stale_ms, views: SmallVec::new() })
+        let applied = self.applied_revision();
+        Ok(BatchQuery { asking, applied, stale_ms, views: SmallVec::new() })
     }
 
     /// Decides one question and says how.
@@ -144,16 +152,33 @@ impl Node {
     ) -> Result<Explained, NodeError> {
         match self.place(batch, &query.asker).await? {
             Ok(place) => {
-                let request = self.request(&place, query, Added::default()).await?;
+                let request = self.request(&place, query.clone(), Added::default()).await?;
                 let explanation = explain(&place.view.snapshot, &request);
                 let answer = place.answer(explanation.decision.clone());
-                Ok(Explained { answer, explanation: Some(explanation) })
+                let RequestParts { now, registered_owner, .. } = *request.parts();
+                let made = self.made(batch, query.question(), now);
+                let made = Made { registered_owner, ..made };
+                self.explained(made, Explained { answer, explanation: Some(explanation) }).await
             }
             Err(nobody) => {
                 self.refuse_bad(query.question())?;
-                Ok(Explained { answer: nobody.answer(), explanation: None })
+                let made = self.made(batch, query.question(), self.clock.now());
+                let explained = Explained { answer: nobody.answer(), explanation: None };
+                self.explained(made, explained).await
             }
         }
+    }
+
+    /// Accounts for an explained decision.
+    async fn explained(
+        &self,
+        made: Made<'_>,
+        explained: Explained,
+    ) -> Result<Explained, NodeError> {
+        let Answer { decision, owner_uin, revision, stale_ms: _, decision_id } = &explained.answer;
+        let made = Made { owner_uin: *owner_uin, revision: *revision, ..made };
+        let taken = self.account_for(&made, decision, decision_id)?;
+        self.settle(Unsettled::new(explained, taken)).await
     }
 
     /// The account in which a principal acts; the inner error is for one whom nobody knows (rule

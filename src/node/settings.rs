@@ -1,5 +1,6 @@
 //! The numbers a node runs with. Names carry their units.
 
+use crate::audit::decision_log::DecisionLogSettings;
 use crate::authn::vault::master_key::MasterKey;
 use crate::directory::Quotas;
 
@@ -47,6 +48,8 @@ pub struct NodeSettings {
     pub console_session_ms: i64,
     /// Whether callers of gRPC, of the gate and of AuthZEN must be known.
     pub callers_required: bool,
+    /// Where decisions are logged; nowhere without it.
+    pub decision_log: Option<DecisionLogSettings>,
     /// Whether a signature counts once only.
     pub refuse_replays: bool,
     /// Most signatures remembered for that; beyond it requests are refused.
@@ -78,6 +81,7 @@ impl Default for NodeSettings {
             sessions_cached_max: 10_000,
             console_session_ms: 7_200_000,
             callers_required: false,
+            decision_log: None,
             refuse_replays: false,
             signatures_remembered_max: 1_000_000,
             key_use_interval_ms: 60_000,

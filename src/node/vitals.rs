@@ -5,6 +5,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Node;
+use super::tally::Tally;
+use crate::audit::decision_log::{DecisionLog, LogVitals};
+use crate::engine::Reason;
 
 /// What is counted.
 #[derive(Debug, Default)]
@@ -14,6 +17,7 @@ pub(super) struct Counters {
     write_conflicts: AtomicU64,
     /// The newest revision that the store told of.
     store_revision: AtomicU64,
+    decisions: Tally,
 }
 
 impl Counters {
@@ -25,6 +29,11 @@ impl Counters {
     /// Changes were lost, and everything is read anew.
     pub(super) fn started_over(&self) {
         self.starts_over.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A decision was made.
+    pub(super) fn decided(&self, reason: Reason) {
+        self.decisions.add(reason);
     }
 
     /// A write lost a race and is tried again.
@@ -63,6 +72,10 @@ pub struct Vitals {
     pub starts_over: u64,
     /// How often a write lost a race.
     pub write_conflicts: u64,
+    /// How many decisions were made, by reason.
+    pub decisions: Vec<(Reason, u64)>,
+    /// The decision log, if there is one.
+    pub decision_log: Option<LogVitals>,
 }
 
 impl Node {
@@ -70,7 +83,7 @@ impl Node {
     #[must_use]
     pub fn vitals(&self) -> Vitals {
         let applied_revision = self.applied_revision().0;
-        let Counters { stream_breaks, starts_over, write_conflicts, store_revision } =
+        let Counters { stream_breaks, starts_over, write_conflicts, store_revision, decisions } =
             &self.counters;
         Vitals {
             is_ready: self.health.subscribe().borrow().is_ready(),
@@ -84,6 +97,8 @@ impl Node {
             stream_breaks: stream_breaks.load(Ordering::Relaxed),
             starts_over: starts_over.load(Ordering::Relaxed),
             write_conflicts: write_conflicts.load(Ordering::Relaxed),
+            decisions: decisions.counts(),
+            decision_log: self.decision_log.as_ref().map(DecisionLog::vitals),
         }
     }
 }

@@ -22,8 +22,8 @@ use crate::directory::service_caller::Right;
 use crate::lang::action::ActionName;
 use crate::lang::hex::hex;
 use crate::node::{
-    Access, ActionSearch, Asker, BatchQuery, CheckQuery, Node, NodeError, PrincipalSearch,
-    Question, ResourceSearch,
+    Access, ActionSearch, Asker, Asking, BatchQuery, CheckQuery, Node, NodeError, PrincipalSearch,
+    Question, ResourceSearch, Surface, Unsettled,
 };
 use crate::store::Revision;
 
@@ -42,6 +42,7 @@ impl Authorization {
 
     async fn check_one(
         &self,
+        surface: Surface,
         access: &Access,
         check: proto::CheckRequest,
     ) -> Result<proto::Decision, NodeError> {
@@ -50,23 +51,17 @@ impl Authorization {
         let asked = request::Asked::read(&self.node, check)?;
         let question = asked.question(&self.node)?;
         // What is wrong with a question is said before anything is waited for.
-        let mut batch = self.node.begin(at_least?).await?;
-        self.decide(access, &mut batch, question).await
+        let mut batch = self.node.begin(Asking::by(surface, access), at_least?).await?;
+        let decision = self.decide(&mut batch, question).await?;
+        self.node.settle(decision).await
     }
 
     async fn decide(
         &self,
-        access: &Access,
         batch: &mut BatchQuery,
         question: Question<'_>,
-    ) -> Result<proto::Decision, NodeError> {
-        access.check_service(question.action.name().service())?;
-        // Whose account a uin means is known when it is decided.
-        let decided = self.node.decide(batch, question, |it| {
-            access.check(Right::Check, it.owner_uin)?;
-            Ok(decision::decided(&self.node, &it))
-        });
-        decided.await?
+    ) -> Result<Unsettled<proto::Decision>, NodeError> {
+        self.node.decide(batch, question, |it| decision::decided(&self.node, it)).await
     }
 
     async fn batch(
@@ -78,20 +73,24 @@ impl Authorization {
         let proto::BatchCheckRequest { entries, consistency } = batch;
         request::at_most("entries", "entries", BATCH_ENTRIES_MAX, entries.len())?;
         let at_least = request::at_least(&self.node, consistency.as_ref())?;
-        let mut batch = self.node.begin(at_least).await?;
-        let mut answers = Vec::with_capacity(entries.len());
+        let asking = Asking::by(Surface::BatchCheck, access);
+        let mut batch = self.node.begin(asking, at_least).await?;
+        let mut answers = Unsettled::free(Vec::with_capacity(entries.len()));
         for entry in entries {
             let answer = match request::Asked::read_entry(&self.node, entry) {
                 Ok(asked) => match asked.question(&self.node) {
-                    Ok(question) => self.decide(access, &mut batch, question).await,
+                    Ok(question) => self.decide(&mut batch, question).await,
                     Err(fault) => Err(fault),
                 },
                 Err(fault) => Err(fault),
             };
-            answers.push(batch_entry(answer));
+            answers.push(match answer {
+                Ok(decision) => decision.map(|decision| batch_entry(Ok(decision))),
+                Err(fault) => Unsettled::free(batch_entry(Err(fault))),
+            });
         }
-        let revision = self.node.token(batch.revision());
-        Ok(proto::BatchCheckResponse { entries: answers, revision })
+        let entries = self.node.settle(answers).await?;
+        Ok(proto::BatchCheckResponse { entries, revision: self.node.token(batch.revision()) })
     }
 
     async fn simulated(
@@ -101,10 +100,8 @@ impl Authorization {
     ) -> Result<proto::SimulateResponse, NodeError> {
         access.check_any(Right::Explain)?;
         let (simulation, at_least) = request::simulation(&self.node, simulation)?;
-        access.check_service(simulation.query.action.service())?;
-        let mut batch = self.node.begin(at_least).await?;
+        let mut batch = self.node.begin(Asking::by(Surface::Simulate, access), at_least).await?;
         let simulated = self.node.simulate(&mut batch, simulation).await?;
-        access.check(Right::Explain, simulated.stored.owner_uin)?;
         let (traces, missing_keys, _) = decision::explanation(&simulated.simulated);
         Ok(proto::SimulateResponse {
             decision: Some(decision::decision(&self.node, simulated.simulated.answer)),
@@ -136,7 +133,7 @@ impl Authorization {
         };
         access.check_service(query.action.service())?;
         let after = page.after_number()?;
-        let mut batch = self.begin(consistency).await?;
+        let mut batch = self.begin(access, consistency).await?;
         let search = ResourceSearch { query, after, limit: page.limit };
         let found = self.node.list_resources(&mut batch, search).await?;
         access.check(Right::Explain, found.owner_uin)?;
@@ -191,7 +188,7 @@ impl Authorization {
             after: after.map_err(|_| NodeError::BadPageToken { token: String::new() })?,
             limit: page.limit,
         };
-        let mut batch = self.begin(consistency).await?;
+        let mut batch = self.begin(access, consistency).await?;
         let found = self.node.list_actions(&mut batch, search).await?;
         access.check(Right::Explain, found.owner_uin)?;
         let last = found.page.next.map(|last| last.to_string());
@@ -233,7 +230,7 @@ impl Authorization {
         access.check_service(query.action.service())?;
         let search =
             PrincipalSearch { owner_uin, query, after: page.after_number()?, limit: page.limit };
-        let mut batch = self.begin(consistency).await?;
+        let mut batch = self.begin(access, consistency).await?;
         let found = self.node.list_principals(&mut batch, search).await?;
         access.check(Right::Explain, found.owner_uin)?;
         let last = found.page.next.map(|last| last.to_string());
@@ -247,9 +244,11 @@ impl Authorization {
 
     async fn begin(
         &self,
+        access: &Access,
         consistency: Option<proto::Consistency>,
     ) -> Result<BatchQuery, NodeError> {
-        self.node.begin(request::at_least(&self.node, consistency.as_ref())?).await
+        let at_least = request::at_least(&self.node, consistency.as_ref())?;
+        self.node.begin(Asking::by(Surface::Search, access), at_least).await
     }
 
     fn token(&self, revision: Revision) -> String {
@@ -289,7 +288,7 @@ impl AuthorizationService for Authorization {
         let access = access::of_request(&request);
         let request = request.into_inner();
         frequent_call("Check", named_owner(request.principal.as_ref()), async {
-            let decision = Some(self.check_one(&access, request).await?);
+            let decision = Some(self.check_one(Surface::Check, &access, request).await?);
             Ok(proto::CheckResponse { decision })
         })
         .await
@@ -316,7 +315,10 @@ impl AuthorizationService for Authorization {
             let service = service.clone();
             // A stream goes on for long: what its caller may is looked up for each question.
             let access = service.node.access_now(&access);
-            async move { batch_entry(service.check_one(&access, question).await) }
+            async move {
+                let answer = service.check_one(Surface::StreamCheck, &access, question).await;
+                batch_entry(answer)
+            }
         };
         let answers = Answers::new(&self.node, request.into_inner(), answer);
         let answers: Self::StreamCheckStream = Box::pin(answers);
@@ -334,10 +336,9 @@ impl AuthorizationService for Authorization {
             access.check_any(Right::Explain)?;
             let check = request::explained(check)?;
             let (query, at_least) = request::check(&self.node, check)?;
-            access.check_service(query.action.service())?;
-            let mut batch = self.node.begin(at_least).await?;
+            let asking = Asking::by(Surface::Explain, &access);
+            let mut batch = self.node.begin(asking, at_least).await?;
             let explained = self.node.explain(&mut batch, query).await?;
-            access.check(Right::Explain, explained.answer.owner_uin)?;
             let (traces, missing_keys, summary) = decision::explanation(&explained);
             let decision = Some(decision::decision(&self.node, explained.answer));
             Ok(proto::ExplainResponse { decision, traces, missing_keys, summary })

@@ -8,11 +8,14 @@ use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::audit::decision_log::LogVitals;
+use crate::engine::{Layer, Reason};
 use crate::node::{Node, Vitals};
 
 /// The content type of the answer: OpenMetrics' text.
@@ -75,6 +78,8 @@ impl Collector for NodeCollector {
             stream_breaks,
             starts_over,
             write_conflicts,
+            decisions,
+            decision_log,
         } = self.node.vitals();
         let whole = |number: u64| ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX));
         let size = |number: usize| whole(number as u64);
@@ -120,6 +125,44 @@ impl Collector for NodeCollector {
         ] {
             put(&mut encoder, name, help, &ConstCounter::new(count))?;
         }
-        Ok(())
+        put_decisions(&mut encoder, &decisions)?;
+        decision_log.map_or(Ok(()), |log| put_log(&mut encoder, &log))
     }
+}
+
+/// Decisions by outcome, reason and layer; those that never occurred too, so that alerts see a 0.
+fn put_decisions(encoder: &mut DescriptorEncoder<'_>, decisions: &[(Reason, u64)]) -> fmt::Result {
+    let help = "Decisions made, by outcome, reason and the layer that denied";
+    let mut family = encoder.encode_descriptor("decisions", help, None, MetricType::Counter)?;
+    for (reason, count) in decisions {
+        let layer = reason.layer().map_or("", Layer::as_str);
+        let labels =
+            [("outcome", reason.outcome().as_str()), ("reason", reason.as_str()), ("layer", layer)];
+        ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// The decision log.
+fn put_log(encoder: &mut DescriptorEncoder<'_>, log: &LogVitals) -> fmt::Result {
+    let LogVitals { written, dropped, left_out, waiting_bytes, problem } = log;
+    for (name, help, count) in [
+        ("decision_log_written", "Decisions in the decision log", written),
+        ("decision_log_dropped", "Decisions that are not in it: there was no room", dropped),
+        ("decision_log_left_out", "Decisions that a rule leaves out of it", left_out),
+    ] {
+        put(encoder, name, help, &ConstCounter::new(*count))?;
+    }
+    for (name, help, number) in [
+        ("decision_log_waiting_bytes", "Bytes of records that are not written yet", *waiting_bytes),
+        (
+            "decision_log_failing",
+            "1 while the decision log cannot be written",
+            usize::from(problem.is_some()),
+        ),
+    ] {
+        let number = ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX));
+        put(encoder, name, help, &number)?;
+    }
+    Ok(())
 }

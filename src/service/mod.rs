@@ -157,8 +157,7 @@ impl GrpcServer {
     ) -> Result<(), ServeError> {
         let node = Arc::clone(&self.node);
         let result = self.run(stop, drain).await;
-        node.write_key_uses().await;
-        node.end();
+        node.shut().await;
         result
     }
 
@@ -196,8 +195,7 @@ impl GrpcServer {
             result = &mut both => result,
             () = stop => both.await,
         };
-        node.write_key_uses().await;
-        node.end();
+        node.shut().await;
         result
     }
 

@@ -133,6 +133,7 @@ impl From<NodeError> for ApiError {
             NodeError::OlderNodes { .. } => {
                 Self::new(Code::FailedPrecondition, "OLDER_NODES", message)
             }
+            NodeError::DecisionLog(_) => Self::new(Code::Unavailable, "DECISION_LOG", message),
             NodeError::Stopping => Self::new(Code::Unavailable, "STOPPING", message),
             NodeError::NotVisible { .. } => {
                 Self::new(Code::DeadlineExceeded, "NOT_VISIBLE", message)
@@ -167,7 +168,7 @@ impl From<NodeError> for ApiError {
             NodeError::Keyring(_) | NodeError::Vault(_) => {
                 unreadable("SECRETS_UNREADABLE", message)
             }
-            NodeError::Catalog(_) | NodeError::Internal(_) => {
+            NodeError::Catalog(_) | NodeError::DecisionLogFile(_) | NodeError::Internal(_) => {
                 Self::new(Code::Internal, "InternalError", message).hidden()
             }
         }

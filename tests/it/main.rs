@@ -29,6 +29,8 @@ mod cli_secrets;
 mod cli_story;
 #[cfg(feature = "server")]
 mod command;
+#[cfg(feature = "server")]
+mod decision_log;
 mod directory;
 #[cfg(feature = "server")]
 mod docs;

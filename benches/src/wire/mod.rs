@@ -6,12 +6,15 @@
 
 mod empty;
 mod load;
+mod logged;
 mod server;
 
 use std::net::SocketAddr;
 
 use crate::measure::{ROUNDS, Spread};
 use crate::table::{Budget, Table};
+
+pub use logged::logged;
 
 use load::{Kind, Load};
 use server::Server;

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use camgate::audit::decision_log::DecisionLogSettings;
 use camgate::catalog::Catalog;
 use camgate::node::{Node, NodeSettings, SystemClock};
-use camgate::service::{GrpcServer, GrpcSettings};
 use camgate::service::proto;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
 use camgate::service::proto::authorization_service_client::AuthorizationServiceClient;
+use camgate::service::{GrpcServer, GrpcSettings};
 use camgate::store::MemoryStore;
 
 use crate::workload::{OWNER, Workload, document};
@@ -30,9 +31,18 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
+        Self::start_with(NodeSettings::default()).await
+    }
+
+    /// With a decision log.
+    pub async fn start_logged(log: DecisionLogSettings) -> Self {
+        Self::start_with(NodeSettings { decision_log: Some(log), ..NodeSettings::default() }).await
+    }
+
+    async fn start_with(settings: NodeSettings) -> Self {
         let catalog = Arc::new(Catalog::builtin().clone());
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock));
-        let node = Node::start(store, catalog, clock, None, NodeSettings::default());
+        let node = Node::start(store, catalog, clock, None, settings);
         let node = node.await.expect("a node");
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = GrpcServer::bind(node, loopback, GrpcSettings::default());

@@ -9,6 +9,7 @@ mod outcome;
 
 use std::sync::Arc;
 
+use super::asking::{Asking, Surface};
 use super::query::{Added, BatchQuery, CheckQuery};
 use super::view::AccountView;
 use super::{Caller, Node, NodeError};
@@ -132,7 +133,7 @@ impl Node {
         if let Some(id) = &external_id {
             limits::check_external_id(id)?;
         }
-        let mut batch = self.begin(None).await?;
+        let mut batch = self.begin(Asking::open(Surface::CamApi), None).await?;
         let role = self.find_role(&mut batch, caller, &name).await?;
         let Some((owner, role)) = role else { return Err(StsError::NotTrusted) };
         let mut facts = context.clone();
@@ -289,7 +290,7 @@ impl Node {
         if caller.session().is_some() {
             return Err(StsError::TempKeyNotAllowed);
         }
-        let mut batch = self.begin(None).await?;
+        let mut batch = self.begin(Asking::open(Surface::CamApi), None).await?;
         let query = query(caller, name, Resource::Star, context)?;
         let answer = self.check_with(&mut batch, query, Added::default()).await?;
         outcome::judge(name, vec![("*".to_owned(), answer)])?;

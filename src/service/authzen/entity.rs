@@ -103,6 +103,12 @@ impl Authzen {
         Ok(user.map(|user| Asker::Uin { uin: user.uin, owner_uin: Some(account) }))
     }
 
+    /// Nobody: a uin that nobody has (rule D-12).
+    pub(super) fn nobody(&self) -> Asker {
+        let account = self.settings.account;
+        Asker::Uin { uin: 0, owner_uin: (account != 0).then_some(account) }
+    }
+
     /// Whether subjects of this type are sub-accounts.
     pub(super) fn is_subject_type(&self, kind: &str) -> bool {
         self.settings.subject_types.iter().any(|it| it == kind)

@@ -4,10 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::entity::{Action, Entity, object, optional};
 use super::{Authzen, EVALUATIONS_MAX, Fault};
-use crate::directory::service_caller::Right;
 use crate::engine::{Outcome, Reason};
 use crate::gate::form::{FormValue, Members};
-use crate::node::{Access, BatchQuery, CheckQuery};
+use crate::node::{Access, Asking, BatchQuery, CheckQuery, Surface};
 
 /// When several decisions end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +23,8 @@ impl Authzen {
         access: &Access,
         members: &Members,
     ) -> Result<Value, Fault> {
-        let mut batch = self.node.begin(None).await?;
-        self.evaluate(access, &mut batch, members).await
+        let mut batch = self.node.begin(Asking::by(Surface::Authzen, access), None).await?;
+        self.evaluate(&mut batch, members).await
     }
 
     /// Several decisions at one revision, in order; without any, the top level is one.
@@ -50,11 +49,11 @@ impl Authzen {
             )));
         }
         check_defaults(members)?;
-        let mut batch = self.node.begin(None).await?;
+        let mut batch = self.node.begin(Asking::by(Surface::Authzen, access), None).await?;
         let mut answers = Vec::with_capacity(entries.len());
         for entry in entries {
             let answer = match merged(members, entry) {
-                Ok(merged) => self.evaluate(access, &mut batch, &merged).await,
+                Ok(merged) => self.evaluate(&mut batch, &merged).await,
                 Err(fault) => Err(fault),
             };
             let answer =
@@ -73,23 +72,15 @@ impl Authzen {
         Ok(json!({"evaluations": answers}))
     }
 
-    async fn evaluate(
-        &self,
-        access: &Access,
-        batch: &mut BatchQuery,
-        members: &Members,
-    ) -> Result<Value, Fault> {
+    async fn evaluate(&self, batch: &mut BatchQuery, members: &Members) -> Result<Value, Fault> {
         let subject = Entity::read(object(members, "subject")?, "subject", false)?;
         let action = Action::read(object(members, "action")?)?;
         let resource = Entity::read(object(members, "resource")?, "resource", false)?;
         let context = optional(members, "", "context")?;
         let query_action = self.action_name(action)?;
-        access.check_service(query_action.service())?;
         let query_resource = self.resource(resource)?;
         let context = Self::facts(context, subject, Some(action), resource)?;
-        let Some(asker) = self.asker(subject).await? else {
-            return Ok(answer(Reason::UnknownPrincipal, Map::new()));
-        };
+        let asker = self.asker(subject).await?.unwrap_or_else(|| self.nobody());
         let query = CheckQuery {
             asker,
             action: query_action,
@@ -98,7 +89,6 @@ impl Authzen {
             accepts_filter: false,
         };
         let decided = self.node.check(batch, query).await?;
-        access.check(Right::Check, decided.owner_uin)?;
         let mut more = Map::from_iter([
             ("decision_id".to_owned(), json!(decided.decision_id)),
             ("revision".to_owned(), json!(self.node.token(decided.revision))),

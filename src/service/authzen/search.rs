@@ -15,7 +15,8 @@ use crate::gate::form::{FormValue, Members, excerpt};
 use crate::lang::action::ActionName;
 use crate::lang::resource::ResourceName;
 use crate::node::{
-    Access, ActionSearch, Asker, CheckQuery, NamedSearch, NodeError, PrincipalSearch,
+    Access, ActionSearch, Asker, Asking, CheckQuery, NamedSearch, NodeError, PrincipalSearch,
+    Surface,
 };
 use crate::service::page::Page;
 use crate::service::proto;
@@ -75,7 +76,7 @@ impl Authzen {
         };
         let after = page.after_number()?;
         let search = PrincipalSearch { owner_uin, query, after, limit: page.limit };
-        let mut batch = self.node.begin(None).await?;
+        let mut batch = self.node.begin(Asking::by(Surface::Search, access), None).await?;
         let found = match self.node.list_principals(&mut batch, search).await {
             Err(NodeError::NoAccount { .. }) => return Ok(self.results(Results::nothing())),
             found => found?,
@@ -130,7 +131,7 @@ impl Authzen {
             accepts_filter: true,
         };
         let search = NamedSearch { query, wanted, after: page.after.clone(), limit: page.limit };
-        let mut batch = self.node.begin(None).await?;
+        let mut batch = self.node.begin(Asking::by(Surface::Search, access), None).await?;
         access.check_service(search.query.action.service())?;
         let (found, is_complete) = self.node.list_named(&mut batch, search).await?;
         access.check(Right::Explain, found.owner_uin)?;
@@ -188,7 +189,7 @@ impl Authzen {
             after: after.map_err(|_| Fault::bad("`page.token` is no token of this search"))?,
             limit: page.limit,
         };
-        let mut batch = self.node.begin(None).await?;
+        let mut batch = self.node.begin(Asking::by(Surface::Search, access), None).await?;
         access.check_service(search.service.as_deref().unwrap_or("*"))?;
         let found = self.node.list_actions(&mut batch, search).await?;
         access.check(Right::Explain, found.owner_uin)?;

@@ -9,7 +9,7 @@ use crate::engine::{Outcome, Resource};
 use crate::lang::action::ActionName;
 use crate::lang::condition::{Context, ContextValue};
 use crate::lang::number::Number;
-use crate::node::{Answer, CheckQuery};
+use crate::node::{Answer, Asking, CheckQuery, Surface};
 use crate::service::{refusal, status};
 
 /// The condition key of the address that a request comes from.
@@ -59,7 +59,7 @@ pub(super) async fn also(
 
 async fn ask(call: &Call<'_>, action: &str, resource: &str) -> Result<Answer, CamError> {
     let node = call.node;
-    let mut batch = node.begin(None).await.map_err(status::cam)?;
+    let mut batch = node.begin(Asking::open(Surface::CamApi), None).await.map_err(status::cam)?;
     let query = CheckQuery {
         asker: call.caller.proven.asker(),
         action: action_name(call, action)?,

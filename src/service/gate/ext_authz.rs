@@ -13,6 +13,7 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{Denial, Gate, IDENTITY_HEADERS, Pass, Verdict};
 use crate::gate::{Body, HttpRequest, Named, Refusal, RefusalClass, is_signed};
+use crate::node::Surface;
 use crate::service::access;
 use crate::service::envoy::auth::attribute_context::{HttpRequest as EnvoyRequest, Peer};
 use crate::service::envoy::auth::authorization_server::Authorization;
@@ -54,7 +55,10 @@ impl Authorization for ExtAuthz {
         let response = match self.read(attributes) {
             Ok((request, named)) => {
                 let is_api = reads_envelope(&request);
-                answer(self.gate.verdict("ext_authz", &access, &request, &named).await, is_api)
+                answer(
+                    self.gate.verdict(Surface::ExtAuthz, &access, &request, &named).await,
+                    is_api,
+                )
             }
             Err((refusal, is_api)) => answer(Gate::refuse(refusal), is_api),
         };

@@ -20,6 +20,7 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::{Gate, Pass, Verdict};
 use crate::gate::{Body, HttpRequest, Named, Refusal};
+use crate::node::Surface;
 use crate::service::access::{self, TokenIn};
 use crate::service::transport::PeerInfo;
 
@@ -53,7 +54,7 @@ pub(in crate::service) fn router(gate: Gate) -> Router {
             let access = access::of_http(&request);
             let verdict = match read(&gate, &request) {
                 Ok((request, named)) => {
-                    gate.verdict("forward_auth", &access, &request, &named).await
+                    gate.verdict(Surface::ForwardAuth, &access, &request, &named).await
                 }
                 Err(refusal) => Gate::refuse(refusal),
             };

@@ -19,7 +19,7 @@ pub(super) use verdict::{Denial, IDENTITY_HEADERS, Pass, Verdict};
 
 use crate::directory::service_caller::Right;
 use crate::gate::{GateSettings, HttpRequest, Named};
-use crate::node::{Access, AccessError, GateAnswer, GateError, Node};
+use crate::node::{Access, AccessError, Asking, GateAnswer, GateError, Node, Surface};
 
 /// The gate over a node.
 #[derive(Debug, Clone)]
@@ -38,17 +38,17 @@ impl Gate {
     /// Decides one request. `surface` names the protocol in the log.
     pub(super) async fn verdict(
         &self,
-        surface: &'static str,
+        surface: Surface,
         access: &Access,
         request: &HttpRequest,
         named: &Named,
     ) -> Verdict {
         let started = Instant::now();
         let request_id = Uuid::now_v7().to_string();
-        let span = info_span!("gate", surface, request_id);
+        let span = info_span!("gate", surface = surface.as_str(), request_id);
         async {
             let deadline = Duration::from_millis(self.settings.deadline_ms);
-            let deciding = self.decide(access, request, named);
+            let deciding = self.decide(surface, access, request, named);
             let verdict = match tokio::time::timeout(deadline, deciding).await {
                 Ok(Ok(answer)) if answer.is_allowed() => {
                     Verdict::Allow(Box::new(Pass::new(&self.node, &self.settings, answer)))
@@ -74,16 +74,15 @@ impl Gate {
     /// What the node says, if the proxy may ask it.
     async fn decide(
         &self,
+        surface: Surface,
         access: &Access,
         request: &HttpRequest,
         named: &Named,
     ) -> Result<GateAnswer, GateError> {
         let refused = |error: AccessError| GateError::Node(error.into());
         access.check_any(Right::Check).map_err(refused)?;
-        let answer = self.node.gate(&self.settings, request, named).await?;
-        access.check(Right::Check, answer.owner_uin).map_err(refused)?;
-        access.check_service(answer.action.service()).map_err(refused)?;
-        Ok(answer)
+        let asking = Asking::by(surface, access);
+        self.node.gate(asking, &self.settings, request, named).await
     }
 
     /// A denial of a request that the proxy itself sent wrongly.

@@ -6,7 +6,7 @@ use crate::engine::{
     Note, Outcome, Reason, ResourceTrace, StatementResult, StatementTrace, Via, summary,
 };
 use crate::lang::document::Effect;
-use crate::node::{Answer, Decided, Explained, Node, decision_id_at};
+use crate::node::{Answer, Decided, Explained, Node};
 use crate::service::proto;
 
 /// A node's answer: the decision, with its revision and its id.
@@ -21,17 +21,17 @@ pub(in crate::service) fn decision(node: &Node, answer: Answer) -> proto::Decisi
 }
 
 /// A decision where it was made.
-pub(in crate::service) fn decided(node: &Node, decided: &Decided<'_, '_>) -> proto::Decision {
-    let Decided { decision, owner_uin, revision, now, stale_ms } = decided;
+pub(in crate::service) fn decided(node: &Node, decided: Decided<'_, '_>) -> proto::Decision {
+    let Decided { decision, owner_uin, revision, now: _, stale_ms, decision_id } = decided;
     proto::Decision {
         determining: decision.determining().map(determining_ref).collect(),
         errors: decision.errors().iter().cloned().map(decision_error).collect(),
         filter: decision.filter().cloned().map(filter_message),
         notes: decision.note().iter().map(note).collect(),
-        revision: node.token(*revision),
-        decision_id: decision_id_at(*now),
-        stale_ms: *stale_ms,
-        ..reasoned(decision.reason(), *owner_uin)
+        revision: node.token(revision),
+        decision_id,
+        stale_ms,
+        ..reasoned(decision.reason(), owner_uin)
     }
 }
 

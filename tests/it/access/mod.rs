@@ -3,7 +3,7 @@
 mod command_line;
 mod matrix;
 mod scopes;
-mod surfaces;
+pub(crate) mod surfaces;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 
-const ROOT: u64 = 12_345_678;
-const OTHER: u64 = 87_654_321;
+pub(crate) const ROOT: u64 = 12_345_678;
+pub(crate) const OTHER: u64 = 87_654_321;
 
 /// A server that wants callers to be known, and the store that it is on.
-struct Guarded {
+pub(crate) struct Guarded {
     store: Arc<MemoryStore>,
     node: Arc<Node>,
-    channel: Channel,
+    pub(crate) channel: Channel,
     grpc: SocketAddr,
     http: SocketAddr,
     _stop: oneshot::Sender<()>,
@@ -38,9 +38,14 @@ struct Guarded {
 
 impl Guarded {
     async fn start() -> Self {
+        Self::start_with(NodeSettings::default()).await
+    }
+
+    /// As `start`, with settings of the test's.
+    pub(crate) async fn start_with(settings: NodeSettings) -> Self {
         let store = Arc::new(MemoryStore::new());
         let catalog = Arc::new(Catalog::builtin().clone());
-        let settings = NodeSettings { callers_required: true, ..NodeSettings::default() };
+        let settings = NodeSettings { callers_required: true, ..settings };
         let clock = Arc::new(SystemClock);
         let shared: Arc<dyn Store> = store.clone();
         let node = Node::start(shared, catalog, clock, None, settings).await.unwrap();
@@ -67,7 +72,7 @@ impl Guarded {
     }
 
     /// Registers a caller with a token, and gives the token.
-    async fn caller(&self, name: &str, rights: Rights) -> String {
+    pub(crate) async fn caller(&self, name: &str, rights: Rights) -> String {
         let caller = ServiceCaller { name: name.to_owned(), rights, ..Default::default() };
         create_caller(&*self.store, &caller).await.unwrap();
         self.token(name, None).await.1
@@ -93,7 +98,7 @@ impl Guarded {
 }
 
 /// One right, everywhere.
-fn only(right: Right) -> Rights {
+pub(crate) fn only(right: Right) -> Rights {
     let mut rights = Rights::default();
     match right {
         Right::Check => rights.check = Accounts::All,
@@ -118,6 +123,6 @@ fn all_in(owner_uin: u64) -> Rights {
 }
 
 /// Who shows this token.
-fn bearer(token: &str) -> Bearer {
+pub(crate) fn bearer(token: &str) -> Bearer {
     Bearer::new(token).unwrap()
 }

@@ -19,6 +19,13 @@ async fn ask(server: &Guarded, request: &str, headers: &[(&str, &str)], body: &s
     answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
+/// The answer to a document that a caller sends.
+pub(crate) async fn post(server: &Guarded, path: &str, token: &str, body: &str) -> String {
+    let bearer = format!("Bearer {token}");
+    let headers = [("Content-Type", "application/json"), ("Authorization", bearer.as_str())];
+    send(server, &format!("POST {path}"), &headers, body).await
+}
+
 async fn send(server: &Guarded, request: &str, headers: &[(&str, &str)], body: &str) -> String {
     let mut stream = TcpStream::connect(server.http).await.unwrap();
     let headers: String =

@@ -31,7 +31,12 @@ pub(crate) const FLOORS: &[Row] = &[
     row(1, "engine", "snapshots, decisions, explanations, and the reference reading", &[]),
     row(1, "analysis", "what a policy set means: policy tests, coverage, diff", &["engine"]),
     row(2, "directory", "accounts and all they hold: state, and commands that change it", &[]),
-    row(2, "audit", "the change log: entries, and the chain that proves them", &["directory"]),
+    row(
+        2,
+        "audit",
+        "the change log and the decision log: entries, and the chains that prove them",
+        &["directory"],
+    ),
     row(2, "store", "durable records with revisions, and their engines", &["audit", "directory"]),
     row(2, "authn", "who is calling: signatures, secrets, sealed tokens, passwords", &[]),
     row(2, "gate", "from an HTTP request to who calls, which action, on what", &["authn"]),

@@ -24,6 +24,7 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("chacha20poly1305", Some("src/authn/vault/sealed.rs")),
     ("dashmap", Some("src/node/cells.rs")),
     ("etcd_client", Some("src/store/etcd/")),
+    ("flate2", Some("src/audit/decision_log/files.rs")),
     ("glob", Some("src/store/policy_files.rs")),
     ("hkdf", Some("src/authn/vault/keys.rs")),
     ("moka", Some("src/node/bounded.rs")),
