@@ -138,7 +138,10 @@ async fn of_trial(choice: &StoreChoice, store: &dyn Store) -> Result<MasterKey, 
 fn read(file: &Path) -> Result<MasterKey, CliError> {
     MasterKey::read_file(file).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|it| format!(": {it}"));
-        CliError::Usage(format!("{error}{}", cause.unwrap_or_default()))
+        let text = format!("{error}{}", cause.unwrap_or_default());
+        let name = format!("`{}`", file.display());
+        let is_named = text.contains(&name);
+        CliError::Usage(if is_named { text } else { format!("in {name}: {text}") })
     })
 }
 

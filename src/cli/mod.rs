@@ -30,6 +30,7 @@ pub mod report;
 pub mod role;
 pub mod root;
 pub mod serve;
+mod signals;
 mod simulate;
 mod stores;
 pub mod user;

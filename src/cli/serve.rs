@@ -1,12 +1,14 @@
 //! `serve`: opens the store, starts the node, listens, and ends in order.
 //!
-//! Composition only. It refuses nothing itself: settings are checked by `config`.
+//! Composition only. Settings are checked by `config`; what they name is tried here, and whatever
+//! cannot be used ends the start before anything is served. Exit status 2 says that the settings,
+//! or a file that they name, must be changed; 3 that something else is in the way, so that another
+//! try may help. `docs/cli.md` has the table.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use figment::value::Value;
@@ -16,16 +18,17 @@ use super::answer::{CliError, ExitStatus};
 use super::client::Client;
 use super::files::load_catalog;
 use super::master_key;
+use super::signals::Told;
 use super::stores;
 use crate::authn::secret::SecretKey;
+use crate::authn::vault::keyring::KeyringError;
 use crate::config::{Flag, LogFormat, Secrets, Settings};
 use crate::directory::SecretId;
 use crate::node::{NewKey, Node, NodeError, NodeSettings, PolicyFiles, SystemClock};
 use crate::service::transport::Tls;
-use crate::service::{GrpcServer, GrpcSettings, HttpServer, HttpSettings, proto};
+use crate::service::{GrpcServer, GrpcSettings, HttpServer, HttpSettings, ServeError, proto};
+use crate::store::policy_files;
 
-/// Longest time that requests under way are waited for at the end.
-const DRAIN: Duration = Duration::from_secs(10);
 /// The trial account's uin, its APPID and its apps.
 const DEV_OWNER: u64 = 12_345_678;
 const DEV_APP_ID: u64 = 1_250_000_001;
@@ -112,9 +115,8 @@ pub fn serve(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
 }
 
 fn start_logging(settings: &Settings) -> Result<(), CliError> {
-    let filter = EnvFilter::try_new(&settings.log_filter).map_err(|error| {
-        CliError::Usage(format!("`log.filter` is `{}`: {error}", settings.log_filter))
-    })?;
+    let filter = EnvFilter::try_new(&settings.log_filter)
+        .map_err(|error| CliError::Usage(format!("`log.filter`: {error}")))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.log_format {
         LogFormat::Text => lines.with_ansi(false).try_init(),
@@ -124,8 +126,44 @@ fn start_logging(settings: &Settings) -> Result<(), CliError> {
 }
 
 async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, CliError> {
-    let cannot = |error: &dyn std::fmt::Display| CliError::CannotTell(error.to_string());
-    let catalog = Arc::new(load_catalog(&settings.catalogs)?);
+    // First of all: as the first process of a container it would not end without them.
+    let told = Told::receive()
+        .map_err(|error| CliError::CannotTell(format!("signals cannot be received: {error}")))?;
+    let Started { node, grpc, http, tls } = tokio::select! {
+        started = start(settings) => started?,
+        () = told.times(1) => {
+            writeln!(err, "told to end before it was ready")?;
+            return Ok(ExitStatus::Fine);
+        }
+    };
+    let addresses = Addresses { grpc: grpc.address(), http: http.address() };
+    // One after the other would never announce: serving ends with the program.
+    let serving = async {
+        let served = grpc.serve_until(http, told.times(1), settings.drain, told.times(2)).await;
+        served.map_err(|error| CliError::CannotTell(error.to_string()))
+    };
+    if let Some(tls) = tls {
+        let node = Arc::clone(&node);
+        tokio::spawn(async move { tls.follow(|problem| node.report_certificates(problem)).await });
+    }
+    tokio::try_join!(serving, announce(settings, &node, addresses, err))?;
+    Ok(ExitStatus::Fine)
+}
+
+/// What is there before anything is served.
+struct Started {
+    node: Arc<Node>,
+    grpc: GrpcServer,
+    http: HttpServer,
+    tls: Option<Arc<Tls>>,
+}
+
+async fn start(settings: &Settings) -> Result<Started, CliError> {
+    // What the settings name first, as it is what whoever sets up a server gets wrong.
+    let catalog = load_catalog(&settings.catalogs).map_err(of_settings)?;
+    let tls = settings.tls.clone().map(Tls::load).transpose();
+    let tls = tls.map_err(|error| CliError::Usage(error.to_string()))?;
+    let files = policy_files(&settings.policies)?;
     let store = stores::open(&settings.store, &settings.etcd).await?;
     let node_settings = NodeSettings {
         quotas: settings.quotas.clone(),
@@ -138,14 +176,10 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         decision_log: settings.decision_log.clone(),
         ..NodeSettings::default()
     };
-    let files = (!settings.policies.is_empty())
-        .then(|| PolicyFiles { patterns: settings.policies.clone() });
-    let node = Node::start(store, catalog, Arc::new(SystemClock), files, node_settings)
+    let node = Node::start(store, Arc::new(catalog), Arc::new(SystemClock), files, node_settings)
         .await
-        .map_err(|error| cannot(&error))?;
+        .map_err(|error| not_started(&error))?;
     tracing::info!("settings: {}", settings.summary());
-    let tls = settings.tls.clone().map(Tls::load).transpose();
-    let tls = tls.map_err(|error| CliError::Usage(error.to_string()))?;
     let surfaces = HttpSettings {
         api: settings.api,
         gate: settings.gate.clone(),
@@ -154,21 +188,67 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         tls: tls.clone(),
     };
     let http = HttpServer::bind(Arc::clone(&node), settings.http, surfaces).await;
-    let http = http.map_err(|error| cannot(&error))?;
+    let http = http.map_err(|error| not_bound("http", &error))?;
     let surfaces = GrpcSettings { gate: settings.gate.clone(), tls: tls.clone() };
-    let server = GrpcServer::bind(Arc::clone(&node), settings.grpc, surfaces).await;
-    let server = server.map_err(|error| cannot(&error))?;
-    let addresses = Addresses { grpc: server.address(), http: http.address() };
-    // One after the other would never announce: serving ends with the program.
-    let serving = async {
-        server.serve_with(http, wait_for_signal(), DRAIN).await.map_err(|error| cannot(&error))
-    };
-    if let Some(tls) = tls {
-        let node = Arc::clone(&node);
-        tokio::spawn(async move { tls.follow(|problem| node.report_certificates(problem)).await });
+    let grpc = GrpcServer::bind(Arc::clone(&node), settings.grpc, surfaces).await;
+    let grpc = grpc.map_err(|error| not_bound("grpc", &error))?;
+    Ok(Started { node, grpc, http, tls })
+}
+
+/// A file that the settings name and that cannot be used: the settings are wrong.
+fn of_settings(error: CliError) -> CliError {
+    match error {
+        CliError::CannotTell(text) => CliError::Usage(text),
+        other @ (CliError::Usage(_) | CliError::Refused(_) | CliError::Output(_)) => other,
     }
-    tokio::try_join!(serving, announce(settings, &node, addresses, err))?;
-    Ok(ExitStatus::Fine)
+}
+
+/// The operator's preset policies. Their contents are followed as they change, and so judged by the
+/// node; a path that finds nothing is most likely misspelt.
+fn policy_files(patterns: &[String]) -> Result<Option<PolicyFiles>, CliError> {
+    for pattern in patterns {
+        let found = policy_files::find_paths(std::slice::from_ref(pattern))
+            .map_err(|error| CliError::Usage(format!("`policies`: {error}")))?;
+        if found.is_empty() && !pattern.contains(['*', '?', '[']) {
+            return Err(CliError::Usage(format!(
+                "`policies` names `{pattern}`, and there is no such file: write its path as from \
+                 the folder in which the server starts"
+            )));
+        }
+        if found.is_empty() {
+            tracing::warn!(%pattern, "no file is found by this path pattern of `policies`");
+        }
+    }
+    Ok((!patterns.is_empty()).then(|| PolicyFiles { patterns: patterns.to_vec() }))
+}
+
+/// The master key is a setting; everything else that the node meets is not.
+fn not_started(error: &NodeError) -> CliError {
+    let is_of_settings = matches!(
+        error,
+        NodeError::MasterKeyWanted | NodeError::Keyring(KeyringError::OtherMasterKey { .. })
+    );
+    if is_of_settings {
+        return CliError::Usage(error.to_string());
+    }
+    CliError::CannotTell(format!("the node cannot start: {error}"))
+}
+
+fn not_bound(key: &str, error: &ServeError) -> CliError {
+    let ServeError::Listen { source, .. } = error else {
+        return CliError::CannotTell(error.to_string());
+    };
+    let kind = source.kind();
+    let advice = if kind == ErrorKind::AddrInUse {
+        "another program listens there: end it, or set another"
+    } else if kind == ErrorKind::AddrNotAvailable {
+        "this machine has no such address: set one that it has, as"
+    } else if kind == ErrorKind::PermissionDenied {
+        "ports below 1024 want a right of their own: set another"
+    } else {
+        "set another"
+    };
+    CliError::CannotTell(format!("{error}; {advice} `{key}`"))
 }
 
 /// Where the server listens.
@@ -202,27 +282,15 @@ async fn announce(
     if settings.dev {
         prepare_trial(settings, node, &grpc.to_string(), err).await?;
     }
+    let readiness = node.readiness().borrow().clone();
+    for report in &readiness.reports {
+        writeln!(err, "mind: {report}")?;
+    }
+    for problem in &readiness.problems {
+        writeln!(err, "takes no part yet, see `/readyz`: {problem}")?;
+    }
     writeln!(err, "ready")?;
     Ok(err.flush()?)
-}
-
-/// Ends with Ctrl-C, or with SIGTERM where there is one.
-async fn wait_for_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Without signals the server runs until it is killed.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 /// Gives an empty store the trial account, by the same way as any client, and says what to try.

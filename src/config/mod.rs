@@ -2,8 +2,8 @@
 //!
 //! The only file that reads the environment (`CAMGATE_` and the key's path in capitals, levels
 //! joined by two underscores). An unknown key is refused wherever it stands, with the nearest known
-//! one. Secrets come from the environment only and are kept apart, as [`Secrets`]; what is printed
-//! when the server starts has none of them.
+//! one; every refusal says where the key was set. Secrets come from the environment only and are
+//! kept apart, as [`Secrets`]; what is printed when the server starts has none of them.
 
 mod authzen;
 mod console;
@@ -11,18 +11,21 @@ mod decision_log;
 mod etcd;
 mod gate;
 mod size;
+mod sources;
 mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::Value;
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
 use crate::audit::decision_log::DecisionLogSettings;
@@ -37,11 +40,14 @@ use decision_log::RawDecisionLog;
 pub use etcd::EtcdSettings;
 use etcd::RawEtcd;
 use gate::RawGate;
+use sources::Sources;
 pub use tls::ClientSettings;
 use tls::{RawClient, RawTls};
 
 /// Longest configuration file, in bytes: thousands of times the longest sensible one.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+/// Longest time to drain, in seconds; whoever supervises the server rarely waits longer.
+const DRAIN_SECONDS_MAX: u64 = 3_600;
 /// The variables that hold secrets; they are no settings, and stand in no file and no flag.
 const MASTER_KEY: &str = "CAMGATE_MASTER_KEY";
 const DEV_SECRET_ID: &str = "CAMGATE_DEV_SECRET_ID";
@@ -169,11 +175,14 @@ pub struct Settings {
     pub refuse_replays: bool,
     /// About how many bytes loaded accounts may take.
     pub memory_budget_bytes: usize,
+    /// Longest time that requests under way are waited for at the end: `drain_seconds`.
+    pub drain: Duration,
     /// What only the environment says.
     pub secrets: Secrets,
 }
 
-/// Settings that cannot be used; the text says which, why, and what to do.
+/// Settings that cannot be used; the text says where, which, why, and what to do. Keys stand in
+/// backticks, those at fault before any advice: see `sources`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSettings(String);
@@ -198,6 +207,7 @@ struct Raw {
     store: String,
     etcd: RawEtcd,
     memory_budget: String,
+    drain_seconds: u64,
     policies: Vec<String>,
     catalog: Vec<PathBuf>,
     dev: bool,
@@ -283,6 +293,7 @@ impl Default for Raw {
             store: "sled:camgate-data".into(),
             etcd: RawEtcd::default(),
             memory_budget: "1GiB".into(),
+            drain_seconds: 10,
             policies: Vec::new(),
             catalog: Vec::new(),
             dev: false,
@@ -310,20 +321,24 @@ impl Settings {
                 Err(_) => Err(InvalidSettings(format!("the value of `{key}` is not valid UTF-8"))),
             })
             .collect::<Result<BTreeMap<_, _>, _>>()?;
-        Self::merge(text.as_deref(), environment, flags)
+        let name = file.map(|file| file.display().to_string()).unwrap_or_default();
+        Self::merge(text.as_deref().map(|text| (name.as_str(), text)), environment, flags)
     }
 
-    /// As `load`, from values: the file's text, the variables that begin with `CAMGATE_`, flags.
+    /// As `load`, from values: the file's name and text, the variables that begin with `CAMGATE_`,
+    /// flags.
     ///
     /// # Errors
     /// As `load`.
     pub fn merge(
-        toml: Option<&str>,
+        toml: Option<(&str, &str)>,
         environment: BTreeMap<String, String>,
         flags: Vec<Flag>,
     ) -> Result<Self, InvalidSettings> {
         let mut figment = Figment::from(Serialized::defaults(Raw::default()));
-        if let Some(text) = toml {
+        let mut sources = Sources::default();
+        if let Some((name, text)) = toml {
+            sources.add_file(name, text)?;
             figment = figment.merge(Toml::string(text));
         }
         let mut secrets = Secrets::default();
@@ -342,13 +357,16 @@ impl Settings {
             }
             let key = name.trim_start_matches(PREFIX).to_ascii_lowercase().replace("__", ".");
             let value = environment_value(&key, &text);
+            sources.add_variable(&key, &name);
             figment = figment.merge((key, value));
         }
         for flag in flags {
+            sources.add_flag(flag.0);
             figment = figment.merge(flag);
         }
-        let raw: Raw = figment.extract().map_err(|error| InvalidSettings(explain(error)))?;
-        Self::check(raw, secrets)
+        let raw = figment.extract().map_err(|error| InvalidSettings(explain(&error)));
+        let checked = raw.and_then(|raw: Raw| Self::check(raw, secrets));
+        checked.map_err(|error| sources.placed(error))
     }
 
     fn check(raw: Raw, secrets: Secrets) -> Result<Self, InvalidSettings> {
@@ -396,12 +414,13 @@ impl Settings {
             dev: raw.dev,
             server: raw.server,
             account: raw.account,
-            log_filter: raw.log.filter,
+            log_filter: log_filter(raw.log.filter)?,
             log_format: raw.log.format,
             quotas,
             master_key_file: raw.master_key_file,
             refuse_replays: raw.api.refuse_replays,
             memory_budget_bytes: size::read("memory_budget", &raw.memory_budget)?,
+            drain: drain(raw.drain_seconds)?,
             secrets,
         })
     }
@@ -447,6 +466,27 @@ impl Reach {
     fn of(is_guarded: bool, is_insecure: bool) -> Self {
         if is_guarded || is_insecure { Self::Everybody } else { Self::Loopback }
     }
+}
+
+/// What is logged.
+fn log_filter(text: String) -> Result<String, InvalidSettings> {
+    match EnvFilter::try_new(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(InvalidSettings(format!(
+            "`log.filter` is `{text}`, expected levels by module such as `camgate=info,warn`: \
+             {error}"
+        ))),
+    }
+}
+
+/// How long to drain.
+fn drain(seconds: u64) -> Result<Duration, InvalidSettings> {
+    if seconds <= DRAIN_SECONDS_MAX {
+        return Ok(Duration::from_secs(seconds));
+    }
+    Err(InvalidSettings(format!(
+        "`drain_seconds` is {seconds}, at most {DRAIN_SECONDS_MAX} is accepted"
+    )))
 }
 
 /// An address to listen on.
@@ -509,6 +549,7 @@ fn environment_value(key: &str, text: &str) -> Value {
         | "api.refuse_replays" => text.parse::<bool>().ok().map(Value::from),
         "account"
         | "authzen.account"
+        | "drain_seconds"
         | "console.session_seconds"
         | "etcd.staleness_max_ms"
         | "gate.cache_ms"
@@ -523,16 +564,58 @@ fn whole(text: &str) -> Option<Value> {
     text.parse::<u64>().ok().map(Value::from)
 }
 
-fn explain(error: figment::Error) -> String {
-    if let Kind::UnknownField(name, known) = &error.kind {
-        let mut path = error.path.clone();
-        if path.last() != Some(name) {
-            path.push(name.clone());
+/// What is wrong, by key; where it was set is added by `sources`.
+fn explain(error: &figment::Error) -> String {
+    let key = error.path.join(".");
+    match &error.kind {
+        Kind::UnknownField(name, known) => {
+            let mut path = error.path.clone();
+            if path.last() != Some(name) {
+                path.push(name.clone());
+            }
+            unknown(&path.join("."), name, known)
         }
-        return unknown(&path.join("."), name, known);
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            let (found, expected) = (plain(&found.to_string()), plain(expected));
+            format!("`{key}` is {found}, expected {expected}")
+        }
+        Kind::UnknownVariant(found, known) => {
+            format!("`{key}` is `{found}`, expected one of `{}`", known.join("`, `"))
+        }
+        other @ (Kind::Message(_)
+        | Kind::InvalidLength(..)
+        | Kind::MissingField(_)
+        | Kind::DuplicateField(_)
+        | Kind::ISizeOutOfRange(_)
+        | Kind::USizeOutOfRange(_)
+        | Kind::Unsupported(_)
+        | Kind::UnsupportedKey(..)) => format!("`{key}` cannot be used: {other}"),
     }
-    let text = error.to_string();
-    format!("cannot use the settings: {}", text.trim_end_matches('.'))
+}
+
+/// serde's words for kinds of values, as people call them who write no Rust.
+fn plain(text: &str) -> String {
+    let is_number =
+        matches!(text, "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64");
+    if is_number {
+        return "a whole number".to_owned();
+    }
+    let words = [
+        ("unsigned int ", "the number "),
+        ("signed int ", "the number "),
+        ("float ", "the number "),
+        ("bool ", ""),
+        ("string ", "the text "),
+        ("sequence", "a list"),
+        ("a sequence", "a list"),
+        ("map", "a table"),
+        ("a map", "a table"),
+        ("a string", "a text"),
+        ("path string", "a path"),
+        ("a boolean", "`true` or `false`"),
+    ];
+    let found = words.iter().find_map(|(word, plain)| Some((text.strip_prefix(word)?, plain)));
+    found.map_or_else(|| text.to_owned(), |(rest, plain)| format!("{plain}{rest}"))
 }
 
 fn unknown(path: &str, name: &str, known: &[&str]) -> String {
@@ -562,7 +645,8 @@ mod tests {
     ) -> Result<Settings, String> {
         let environment =
             environment.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        Settings::merge(Some(toml), environment, flags).map_err(|error| error.to_string())
+        let toml = Some(("camgate.toml", toml));
+        Settings::merge(toml, environment, flags).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -624,20 +708,32 @@ mod tests {
     #[test]
     fn merge_refuses_unknown_keys_with_the_nearest() {
         for (toml, environment, expected) in [
-            ("polices = []", vec![], "unknown setting `polices`; did you mean `policies`?"),
+            (
+                "polices = []",
+                vec![],
+                "`camgate.toml` line 1: unknown setting `polices`; did you mean `policies`?",
+            ),
             (
                 "[log]\nfliter = \"\"",
                 vec![],
-                "unknown setting `log.fliter`; did you mean `filter`?",
+                "`camgate.toml` line 2: unknown setting `log.fliter`; did you mean `filter`?",
             ),
             (
                 "[quotas]\ngroups_per_acount_max = 1",
                 vec![],
-                "unknown setting `quotas.groups_per_acount_max`; did you mean \
+                "`camgate.toml` line 2: unknown setting `quotas.groups_per_acount_max`; did you mean \
                  `groups_per_account_max`?",
             ),
-            ("", vec![("CAMGATE_GRCP", "x")], "unknown setting `grcp`; did you mean `grpc`?"),
-            ("[log]\nx = 1", vec![], "unknown setting `log.x`, expected one of `filter`, `format`"),
+            (
+                "",
+                vec![("CAMGATE_GRCP", "x")],
+                "CAMGATE_GRCP: unknown setting `grcp`; did you mean `grpc`?",
+            ),
+            (
+                "[log]\nx = 1",
+                vec![],
+                "`camgate.toml` line 2: unknown setting `log.x`, expected one of `filter`, `format`",
+            ),
         ] {
             assert_eq!(merged(toml, &environment, vec![]).unwrap_err(), expected);
         }
@@ -654,10 +750,47 @@ mod tests {
             ("store = \"sled:\"", "expected `sled:DIR`, `etcd:URL,URL` or `memory`"),
             ("store = \"etcd:x\"", "has the etcd member `x`"),
             ("dev = 3", "dev"),
-            ("grpc = ", "cannot use the settings"),
+            ("grpc = ", "`camgate.toml` line 1, column 8: no valid TOML: "),
+            ("drain_seconds = 3601", "at most 3600"),
         ] {
             let message = merged(toml, &[], vec![]).unwrap_err();
             assert!(message.contains(part), "{toml}: {message}");
+        }
+    }
+
+    #[test]
+    fn merge_says_where_the_wrong_value_was_set() {
+        let toml = "# first\ngrpc = \"here\"\nstore = \"memory\"\n\n[log]\nformat = \"text\"\n\
+            [[gate.routes]]\nmethods = 3\n[api]\n";
+        let routes = toml.replace("here", "127.0.0.1:1");
+        let ok = routes.replace("[[gate.routes]]\nmethods = 3\n", "");
+        let flag = |text: &str| vec![("grpc", Value::from(text))];
+        let both = format!("{ok}[etcd]\nkey_file = \"k\"");
+        for (toml, environment, flags, expected) in [
+            (toml, vec![], vec![], "`camgate.toml` line 8: `gate.routes.0.methods` is "),
+            (&ok.replace("127.0.0.1:1", "here"), vec![], vec![], "`camgate.toml` line 2: `grpc`"),
+            (&ok, vec![("CAMGATE_GRPC", "x")], vec![], "CAMGATE_GRPC: `grpc` is `x`, expected"),
+            (&ok, vec![("CAMGATE_GRPC", "x")], flag("y"), "--grpc: `grpc` is `y`, expected"),
+            (&ok, vec![("CAMGATE_LOG__FORMAT", "x")], vec![], "CAMGATE_LOG__FORMAT: `log.format` "),
+            (&ok, vec![("CAMGATE_STORE__X", "x")], vec![], "CAMGATE_STORE__X: `store` is a table"),
+            (
+                &ok,
+                vec![("CAMGATE_DEV", "yes")],
+                vec![],
+                "CAMGATE_DEV: `dev` is the text \"yes\", expe",
+            ),
+            (&both, vec![], vec![], "`camgate.toml` line 9: set both `etcd.certificate_file`"),
+            // A default is nobody's; an advice names no culprit.
+            ("", vec![("CAMGATE_ETCD_PASSWORD", "x")], vec![], "CAMGATE_ETCD_PASSWORD is set, and"),
+            (
+                "policies = []\npolices = []",
+                vec![],
+                vec![],
+                "`camgate.toml` line 2: unknown setting `polices`; did you mean `policies`?",
+            ),
+        ] {
+            let message = merged(toml, &environment, flags).unwrap_err();
+            assert!(message.starts_with(expected), "expected: {expected}\nactual: {message}");
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod cam;
 mod codec;
 mod commands;
 mod console_session;
+mod ending;
 pub mod envoy;
 mod gate;
 mod http;
@@ -28,13 +29,12 @@ pub mod transport;
 mod watch;
 pub mod wire;
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch as watch_channel;
 use tonic::server::NamedService;
 use tonic::service::interceptor::InterceptedService;
 use tonic::service::{Routes, RoutesBuilder};
@@ -56,6 +56,7 @@ pub use status::{ApiError, ERROR_DOMAIN};
 pub use watch::Watching;
 
 use self::access::Callers;
+use self::ending::{Ending, Until};
 use self::transport::{Acceptor, Tls, incoming};
 use crate::gate::{BODY_BYTES_MAX, GateSettings};
 use crate::node::Node;
@@ -156,13 +157,21 @@ impl GrpcServer {
         drain: Duration,
     ) -> Result<(), ServeError> {
         let node = Arc::clone(&self.node);
-        let result = self.run(stop, drain).await;
+        let (ending, until) = Ending::new();
+        let result = {
+            let serving = self.run(until);
+            tokio::pin!(serving);
+            tokio::select! {
+                result = &mut serving => result,
+                () = ending.lead(stop, drain, pending()) => serving.await,
+            }
+        };
         node.shut().await;
         result
     }
 
-    /// Serves this and the HTTP port until `stop` is done, and drains both together. Then the node
-    /// ends: not before, because writes under way on either port wait for it.
+    /// Serves this and the HTTP port until `stop` is done, and drains both together, for at most
+    /// `drain`. Then the node ends: not before, as writes under way on either port wait for it.
     ///
     /// # Errors
     /// As [`GrpcServer::serve`].
@@ -172,38 +181,42 @@ impl GrpcServer {
         stop: impl Future<Output = ()> + Send,
         drain: Duration,
     ) -> Result<(), ServeError> {
+        self.serve_until(http, stop, drain, pending()).await
+    }
+
+    /// As [`GrpcServer::serve_with`]; once `hurry` is done, what is under way is waited for no
+    /// longer. It is not looked at before `stop` is done.
+    ///
+    /// # Errors
+    /// As [`GrpcServer::serve`].
+    pub async fn serve_until(
+        self,
+        http: HttpServer,
+        stop: impl Future<Output = ()> + Send,
+        drain: Duration,
+        hurry: impl Future<Output = ()> + Send,
+    ) -> Result<(), ServeError> {
         let node = Arc::clone(&self.node);
-        let (stopping, is_stopping) = watch_channel::channel(false);
-        let until = |mut is_stopping: watch_channel::Receiver<bool>| async move {
-            // An error means that the sender is gone, which is the end too.
-            let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
-        };
-        let grpc = async {
-            let result = self.run(until(is_stopping.clone()), drain).await;
-            // When one port fails, the other does not go on alone.
-            stopping.send_replace(true);
-            result
-        };
-        let stop = async {
-            stop.await;
-            stopping.send_replace(true);
-        };
-        let http = http.serve(until(is_stopping.clone()), drain);
-        let both = async { tokio::join!(grpc, http).0 };
-        tokio::pin!(both);
-        let result = tokio::select! {
-            result = &mut both => result,
-            () = stop => both.await,
+        let (ending, until) = Ending::new();
+        let result = {
+            let grpc = async {
+                let result = self.run(until.clone()).await;
+                // When one port fails, the other does not go on alone.
+                ending.begin();
+                result
+            };
+            let both = async { tokio::join!(grpc, http.run(until.clone())).0 };
+            tokio::pin!(both);
+            tokio::select! {
+                result = &mut both => result,
+                () = ending.lead(stop, drain, hurry) => both.await,
+            }
         };
         node.shut().await;
         result
     }
 
-    async fn run(
-        self,
-        stop: impl Future<Output = ()> + Send,
-        drain: Duration,
-    ) -> Result<(), ServeError> {
+    async fn run(self, until: Until) -> Result<(), ServeError> {
         let Self { node, gate, tls, listener, address } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
         let v1 = reflection().build_v1()?;
@@ -211,7 +224,6 @@ impl GrpcServer {
         let is_ready = node.readiness().borrow().is_ready();
         report(&reporter, is_ready).await;
         let follow = tokio::spawn(follow_readiness(Arc::clone(&node), reporter.clone()));
-        let (stopping, mut is_stopping) = watch_channel::channel(false);
         let router = Server::builder()
             .http2_max_header_list_size(HEADER_BYTES_MAX)
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
@@ -220,29 +232,20 @@ impl GrpcServer {
             .add_service(v1)
             .add_service(v1alpha);
         let incoming = incoming(listener, Acceptor::grpc(tls), CONNECTIONS_MAX);
+        let follower = follow.abort_handle();
+        let begin = until.clone();
         let serving = router.serve_with_incoming_shutdown(incoming, async move {
-            // An error means that the sender is gone, which is the end too.
-            let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+            begin.draining().await;
+            follow.abort();
+            report(&reporter, false).await;
+            node.stop();
         });
         info!(%address, "gRPC is served");
-        tokio::pin!(serving);
         let result = tokio::select! {
-            result = &mut serving => result,
-            () = stop => {
-                follow.abort();
-                report(&reporter, false).await;
-                node.stop();
-                stopping.send_replace(true);
-                match tokio::time::timeout(drain, serving).await {
-                    Ok(result) => result,
-                    Err(_) => {
-                        warn!(drain_ms = drain.as_millis(), "requests were cut off while draining");
-                        Ok(())
-                    }
-                }
-            }
+            result = serving => result,
+            () = until.over() => Ok(()),
         };
-        follow.abort();
+        follower.abort();
         Ok(result?)
     }
 }

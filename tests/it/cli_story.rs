@@ -139,7 +139,7 @@ fn serve_refuses_settings_that_cannot_be_used() {
         (&["serve", "--config", "bad.toml"], 2, "did you mean `policies`?"),
         (&["serve", "--config", "none.toml"], 2, "cannot read the configuration"),
         (&["serve", "--http", "127.0.0.1:0", "--grpc", &running.address], 3, "cannot listen"),
-        (&["serve", "--catalog", "catalog.json"], 3, "cannot use the catalog"),
+        (&["serve", "--catalog", "catalog.json"], 2, "cannot use the catalog"),
         (&["serve", "--http", "[::]:0"], 2, "other machines can reach"),
         (&["serve", "--grpc", "127.0.0.1:0", "--store", "sled:taken"], 3, "taken"),
     ] {

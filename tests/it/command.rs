@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 /// The program that cargo has built for this test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_camgate");
@@ -57,6 +58,8 @@ pub(crate) struct Served {
     pub(crate) address: String,
     /// What it said until it was ready.
     pub(crate) said: Vec<String>,
+    /// What it says later.
+    saying: Option<JoinHandle<Vec<String>>>,
 }
 
 impl Served {
@@ -82,8 +85,8 @@ impl Served {
             }
         }
         // What it says later must not fill the pipe.
-        std::thread::spawn(move || lines.count());
-        Self { child, address, said }
+        let saying = std::thread::spawn(move || lines.map_while(Result::ok).collect());
+        Self { child, address, said, saying: Some(saying) }
     }
 
     /// The server's address as clients take it.
@@ -115,12 +118,24 @@ impl Served {
         self.child.wait().unwrap();
     }
 
-    /// Ends it, as `kill` does, and gives its exit status.
+    /// Tells it to end, as `kill` does.
     #[cfg(unix)]
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn signal(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-        self.child.wait().unwrap().code()
+    }
+
+    /// Waits for its end; gives its exit status and what it said since it was ready.
+    pub(crate) fn wait(mut self) -> (Option<i32>, Vec<String>) {
+        let status = self.child.wait().unwrap().code();
+        (status, self.saying.take().unwrap().join().unwrap())
+    }
+
+    /// Ends it, as `kill` does, and gives its exit status.
+    #[cfg(unix)]
+    pub(crate) fn terminate(self) -> Option<i32> {
+        self.signal();
+        self.wait().0
     }
 }
 

@@ -47,6 +47,8 @@ mod hostile;
 mod lang_props;
 #[cfg(feature = "layer")]
 mod layer;
+#[cfg(feature = "server")]
+mod process;
 mod rules;
 #[cfg(feature = "server")]
 mod spec_cases;

@@ -7,10 +7,8 @@
 mod limits;
 pub(super) mod receive;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -25,12 +23,13 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt as _;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::ServeError;
 use super::authzen::{self, AuthzenSettings};
 use super::cam::{ApiSettings, CamApi, Reply};
 use super::console_session::{self, ConsoleSettings};
+use super::ending::Until;
 use super::gate::{self, Gate};
 use super::metrics::{self, Metrics};
 use super::transport::{Acceptor, Connection, Tls, incoming};
@@ -94,14 +93,15 @@ impl HttpServer {
         self.address
     }
 
-    /// Serves until `stop` is done, then finishes what is under way for at most `drain`.
-    pub async fn serve(self, stop: impl Future<Output = ()> + Send, drain: Duration) {
+    /// Serves until nothing new is to be taken, then finishes what is under way.
+    pub(super) async fn run(self, until: Until) {
         let Self { node, api, gate, console, authzen, tls, listener, address } = self;
         info!(%address, "HTTP is served");
         let graceful = GracefulShutdown::new();
         let authzen = authzen::router(Arc::clone(&node), authzen, address);
         let sessions = console_session::router(Arc::clone(&node), console);
         let router = router(node, api).merge(gate::router(gate)).merge(sessions).merge(authzen);
+        let stop = until.clone().draining();
         tokio::pin!(stop);
         let mut connections = incoming(listener, Acceptor::http(tls), CONNECTIONS_MAX);
         loop {
@@ -117,8 +117,9 @@ impl HttpServer {
             }
         }
         drop(connections);
-        if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-            warn!(drain_ms = drain.as_millis(), "HTTP requests were cut off while draining");
+        tokio::select! {
+            () = graceful.shutdown() => {}
+            () = until.over() => {}
         }
     }
 }

@@ -202,7 +202,23 @@ pub(super) fn io_error(error: &io::Error, dir: &Path) -> StoreError {
     if error.kind() == io::ErrorKind::InvalidData {
         return in_dir(dir, &error.to_string());
     }
-    StoreError::Unavailable { detail: format!("`{}`: {error}", dir.display()) }
+    let dir = dir.display();
+    let detail = if is_forbidden(error) {
+        format!(
+            "`{dir}` cannot be written: {error}; make it a directory that the user of this process \
+             may write, on a disk that is not read-only, or name another"
+        )
+    } else {
+        format!("`{dir}`: {error}")
+    };
+    StoreError::Unavailable { detail }
+}
+
+/// Whether the place is one where nothing can be made.
+fn is_forbidden(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    let kind = error.kind();
+    matches!(kind, AlreadyExists | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// Whether sled refused because the directory is open already. It has no error of its own for this;

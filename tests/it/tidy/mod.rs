@@ -32,6 +32,7 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("rand", Some("src/authn/random.rs")),
     ("sled", Some("src/store/sled/")),
     ("tokio_rustls", Some("src/service/transport/")),
+    ("toml_edit", Some("src/config/sources.rs")),
 ];
 
 fn rust_files() -> Vec<RustFile> {
@@ -124,7 +125,8 @@ fn owner_faults(
             faults.push(format!("`{name}` is owned by {owner:?} but used by {users:?}"));
         }
         let package = name.replace('_', "-");
-        if owner.is_some() && !manifest.lines().any(|line| line.starts_with(&package)) {
+        let is_it = |line: &str| line.starts_with(&package) || line.starts_with(name);
+        if owner.is_some() && !manifest.lines().any(is_it) {
             faults.push(format!("`{name}` is not in Cargo.toml"));
         }
     }

@@ -1,0 +1,4 @@
+//! The server as a process: what it says when it cannot start, and how it ends.
+
+mod ending;
+mod starting;
