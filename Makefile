@@ -30,6 +30,9 @@ PACKAGES := nginx curl etcd-server protobuf-compiler libprotobuf-dev
 # With everything that is off by default, as packages have it.
 FEATURES := --features etcd
 
+# What `make static` builds for; with musl where rustup has that target and the system musl-gcc.
+STATIC_TARGET ?= x86_64-unknown-linux-gnu
+
 # Sums the lines that `cargo test` prints for each test binary.
 define TOTALS
 awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
@@ -44,7 +47,8 @@ cd fuzz && $(CARGO) fuzz run -s none $(1) corpus/$(1) $(SEEDS_$(1)) -- \
 
 endef
 
-.PHONY: help tools fuzz-tools format lint test-all program packages sdk gate test crash cluster ci soak bench mutants fuzz golden docs
+.PHONY: help tools fuzz-tools deny-tools format lint test-all program packages sdk gate test crash cluster ci soak bench \
+  mutants fuzz golden docs static packaging deny advisories
 
 help: ## Lists the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +60,10 @@ tools:
 
 fuzz-tools: tools
 	@command -v cargo-fuzz > /dev/null || $(CARGO) install cargo-fuzz --locked
+
+# Not optimised: it runs for seconds, and is built sooner.
+deny-tools: tools
+	@command -v cargo-deny > /dev/null || $(CARGO) install cargo-deny --locked --debug
 
 format: tools
 	$(CARGO) fmt --check
@@ -117,8 +125,24 @@ cluster: tools packages ## Random faults of a cluster for CLUSTER_SECONDS second
 docs: tools ## The documentation of the library, broken links refused
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib
 
-ci: test docs ## What the build server runs: test, docs, release build, crash, fuzz
-	$(CARGO) build --release
+deny: deny-tools ## Licences, banned crates and sources of everything that is built in
+	$(CARGO) deny check licenses bans sources
+	for package in benches fuzz; do \
+	  $(CARGO) deny --manifest-path $$package/Cargo.toml --config deny.toml check sources; \
+	done
+
+advisories: deny-tools ## Known faults of what is built in; needs GitHub
+	$(CARGO) deny check advisories
+
+static: tools packages ## One program that needs nothing else: target/$(STATIC_TARGET)/release/camgate
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release $(FEATURES) --target $(STATIC_TARGET)
+
+packaging: static ## Starts the static program as the Dockerfile does, on a read-only root (needs root)
+	@if [ "$$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; \
+	$$as $(PYTHON) -B tests/packaging/chroot.py . $(STATIC_TARGET)
+
+ci: test docs deny ## What the build server runs: test, docs, deny, static release build, crash, fuzz
+	$(MAKE) packaging
 	$(MAKE) crash
 	$(MAKE) fuzz SECONDS=10
 	@$(TOTALS)

@@ -18,6 +18,7 @@ pub mod folder_io;
 pub mod group;
 pub mod junit;
 pub mod key;
+pub mod manual;
 pub mod master_key;
 pub mod offline;
 pub mod policy;

@@ -1,11 +1,12 @@
 //! The commands in one tree: reading the arguments, running one command, printing its answer.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use figment::value::Value;
 
 use super::account::{AccountCommand, AppCommand, Init};
@@ -17,6 +18,7 @@ use super::client::{Client, error_text, error_value, exit_status};
 use super::folder::{Apply, Plan, Pull};
 use super::group::GroupCommand;
 use super::key::KeyCommand;
+use super::manual::{Completions, Pages};
 use super::master_key::MasterKeyCommand;
 use super::policy::{AttachArgs, StoredCommand};
 use super::policy_versions::VersionCommand;
@@ -119,6 +121,10 @@ pub enum Command {
     Import(Import),
     /// Shows an account, then its changes as they happen
     Watch(Watch),
+    /// Prints what makes a shell complete commands, flags and their values
+    Completions(Completions),
+    /// Writes the manual, one page for each command
+    Man(Pages),
 }
 
 /// The commands about policies.
@@ -189,14 +195,15 @@ fn usage(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> ExitS
 fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitStatus, CliError> {
     let format = cli.output;
     let mut flags: Vec<Flag> = Vec::new();
-    flags.extend(cli.server.map(|server| ("server", Value::from(server))));
+    flags.extend(cli.server.clone().map(|server| ("server", Value::from(server))));
     flags.extend(cli.account.map(|account| ("account", Value::from(account))));
     if let Command::Serve(serve) = &cli.command {
         flags.extend(serve.flags());
     }
-    let settings = Settings::load(cli.config.as_deref(), flags)
-        .map_err(|error| CliError::Usage(error.to_string()))?;
+    let settings = settings(&cli, flags)?;
     let answer = match cli.command {
+        Command::Completions(completions) => completions.run(Cli::command())?,
+        Command::Man(pages) => pages.run(Cli::command())?,
         Command::Serve(_) => return super::serve::serve(&settings, err),
         Command::Watch(watch) => {
             return online(async {
@@ -242,6 +249,16 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
     print(&answer, format, out)
 }
 
+/// The settings; those that a shell asks for when it starts must not fail by wrong ones.
+fn settings(cli: &Cli, flags: Vec<Flag>) -> Result<Settings, CliError> {
+    let settings = if matches!(cli.command, Command::Completions(_) | Command::Man(_)) {
+        Settings::merge(None, BTreeMap::new(), Vec::new())
+    } else {
+        Settings::load(cli.config.as_deref(), flags)
+    };
+    settings.map_err(|error| CliError::Usage(error.to_string()))
+}
+
 /// The commands that talk to a server.
 async fn remote(command: Command, client: &mut Client) -> Result<Answer, CliError> {
     match command {
@@ -271,6 +288,8 @@ async fn remote(command: Command, client: &mut Client) -> Result<Answer, CliErro
         | Command::Caller(_)
         | Command::Export(_)
         | Command::Import(_)
+        | Command::Completions(_)
+        | Command::Man(_)
         | Command::Policy(
             PolicyCommand::Lint(_)
             | PolicyCommand::Fmt(_)

@@ -152,13 +152,22 @@ impl fmt::Debug for MasterKey {
 /// Checks the permissions of the file that is read, not of what may stand at its path later.
 #[cfg(unix)]
 fn check_mode(file: &File, path: &Path) -> Result<(), MasterKeyError> {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::MetadataExt as _;
     let io = |source| MasterKeyError::Io { what: "read", path: path.to_owned(), source };
-    let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    let metadata = file.metadata().map_err(io)?;
+    let mode = metadata.mode() & 0o777;
+    if is_open(mode, metadata.uid()) {
         return Err(MasterKeyError::Open { path: path.to_owned(), mode });
     }
     Ok(())
+}
+
+/// Whether others may read or change a file of this owner. Of root's, a group may read: so root
+/// hands files to services, as systemd's credentials and Kubernetes' secrets.
+#[cfg(unix)]
+pub(super) fn is_open(mode: u32, owner: u32) -> bool {
+    let for_others = if owner == 0 { 0o037 } else { 0o077 };
+    mode & for_others != 0
 }
 
 /// Other systems have no such bits; who may read the file is for their access lists.

@@ -179,10 +179,28 @@ fn a_master_key_file_that_others_may_read_is_refused() {
     let path = folder.path().join("master.key");
     MasterKey::generate().unwrap().create_file(&path).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    for mode in [0o640, 0o604, 0o620, 0o601] {
+    for mode in [0o660, 0o604, 0o620, 0o601] {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         let error = MasterKey::read_file(&path).unwrap_err();
         assert!(error.to_string().contains(&format!("{mode:03o}")), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn only_root_hands_a_master_key_to_a_group() {
+    use super::master_key::is_open;
+    for (mode, of_root, of_others) in [
+        (0o400, false, false),
+        (0o600, false, false),
+        (0o440, false, true),
+        (0o640, false, true),
+        (0o660, true, true),
+        (0o650, true, true),
+        (0o644, true, true),
+        (0o602, true, true),
+    ] {
+        assert_eq!((is_open(mode, 0), is_open(mode, 1_000)), (of_root, of_others), "{mode:03o}");
     }
 }
 
