@@ -174,6 +174,7 @@ async fn start(settings: &Settings) -> Result<Started, CliError> {
         staleness_max_ms: settings.etcd.staleness_max_ms,
         callers_required: settings.callers_required,
         decision_log: settings.decision_log.clone(),
+        referee: settings.referee,
         ..NodeSettings::default()
     };
     let node = Node::start(store, Arc::new(catalog), Arc::new(SystemClock), files, node_settings)

@@ -10,6 +10,7 @@ mod console;
 mod decision_log;
 mod etcd;
 mod gate;
+mod referee;
 mod size;
 mod sources;
 mod tls;
@@ -31,6 +32,7 @@ use zeroize::Zeroizing;
 use crate::audit::decision_log::DecisionLogSettings;
 use crate::directory::Quotas;
 use crate::gate::GateSettings;
+use crate::node::RefereeSettings;
 use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
 use crate::service::transport::TlsSettings;
 use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings};
@@ -40,6 +42,7 @@ use decision_log::RawDecisionLog;
 pub use etcd::EtcdSettings;
 use etcd::RawEtcd;
 use gate::RawGate;
+use referee::RawReferee;
 use sources::Sources;
 pub use tls::ClientSettings;
 use tls::{RawClient, RawTls};
@@ -149,6 +152,8 @@ pub struct Settings {
     pub gate: GateSettings,
     /// Where decisions are logged: the keys of `[decision_log]`.
     pub decision_log: Option<DecisionLogSettings>,
+    /// Which decisions are made a second time: the keys of `[referee]`.
+    pub referee: RefereeSettings,
     /// Where records are kept.
     pub store: StoreChoice,
     /// How an etcd cluster is reached: the keys of `[etcd]`.
@@ -204,6 +209,7 @@ struct Raw {
     console: RawConsole,
     gate: RawGate,
     decision_log: RawDecisionLog,
+    referee: RawReferee,
     store: String,
     etcd: RawEtcd,
     memory_budget: String,
@@ -290,6 +296,7 @@ impl Default for Raw {
             console: RawConsole::default(),
             gate: RawGate::default(),
             decision_log: RawDecisionLog::default(),
+            referee: RawReferee::default(),
             store: "sled:camgate-data".into(),
             etcd: RawEtcd::default(),
             memory_budget: "1GiB".into(),
@@ -407,6 +414,7 @@ impl Settings {
             console_session_ms: raw.console.session_ms()?,
             gate: raw.gate.settings()?,
             decision_log: raw.decision_log.settings()?,
+            referee: raw.referee.settings()?,
             store: parse_store(&raw.store)?,
             etcd: raw.etcd.settings(secrets.etcd_password.as_ref())?,
             policies: raw.policies,

@@ -140,7 +140,8 @@ impl Node {
                 let (owner_uin, revision) = (nobody.owner_uin, nobody.revision);
                 let made = self.made(batch, question, now);
                 let made = Made { owner_uin, revision, ..made };
-                return self.answered(&made, &DecisionRef::of_nobody(), read);
+                let decision_id = decision_id_at(now);
+                return self.answered(&made, &DecisionRef::of_nobody(), decision_id, read);
             }
         };
         let sdkappid = match question.resource {
@@ -166,7 +167,12 @@ impl Node {
         let granted_by_owner = added.granted_by_owner;
         let made = self.made(batch, question, now);
         let made = Made { owner_uin, registered_owner, granted_by_owner, revision, ..made };
-        self.answered(&made, &decision, read)
+        let decision_id = decision_id_at(now);
+        if self.referee_draws() {
+            let id = decision_id.clone();
+            self.make_again(place.clone(), &query, decision.to_decision(), id);
+        }
+        self.answered(&made, &decision, decision_id, read)
     }
 
     /// A decision of nobody's account, yet.
@@ -193,9 +199,9 @@ impl Node {
         &self,
         made: &Made<'_>,
         decision: &DecisionRef<'_>,
+        decision_id: String,
         read: impl FnOnce(Decided<'_, '_>) -> T,
     ) -> Result<Unsettled<T>, NodeError> {
-        let decision_id = decision_id_at(made.now);
         let taken = self.account_for(made, decision, &decision_id)?;
         let Made { owner_uin, revision, now, stale_ms, .. } = *made;
         let read = read(Decided { decision, owner_uin, revision, now, stale_ms, decision_id });

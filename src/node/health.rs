@@ -75,6 +75,16 @@ impl Health {
         self.set(|inner| &mut inner.problems, "answers are too old", problem);
     }
 
+    /// The reference reading decided otherwise; a problem where that ends the node's service.
+    pub(super) fn set_referee_problem(&self, problem: Option<String>, is_strict: bool) {
+        let place = "the referee disagrees";
+        if is_strict {
+            self.set(|inner| &mut inner.problems, place, problem);
+        } else {
+            self.set(|inner| &mut inner.reports, place, problem);
+        }
+    }
+
     /// The decision log cannot be written, or can; a problem where answers depend on it.
     pub(super) fn set_log_problem(&self, problem: Option<String>, answers_depend: bool) {
         let place = "the decision log cannot be written";

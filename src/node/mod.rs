@@ -34,6 +34,7 @@ mod preview;
 mod query;
 mod record;
 mod records;
+mod referee;
 mod requests;
 mod search;
 mod sessions;
@@ -74,6 +75,7 @@ pub use passwords::hash_password;
 pub use presets::{PolicyFiles, Shared};
 pub use preview::{CaseChange, PREVIEW_REQUESTS_MAX, preview};
 pub use query::{Answer, Asker, BatchQuery, CheckQuery, Explained};
+pub use referee::{RefereeMode, RefereeSettings, RefereeVitals};
 pub use requests::RequestId;
 pub use search::{ActionSearch, Found, NamedSearch, PrincipalSearch, ResourceSearch};
 pub use sessions::Session;
@@ -108,6 +110,7 @@ use index::GlobalIndex;
 use kept::KeptPresets;
 use key_uses::KeyUses;
 use peers::Peers;
+use referee::Referee;
 use sessions::Sessions;
 use vitals::Counters;
 
@@ -146,6 +149,8 @@ pub struct Node {
     counters: Counters,
     /// Where decisions are logged.
     decision_log: Option<DecisionLog>,
+    /// Makes some decisions again.
+    referee: Option<Referee>,
     /// Who may call.
     callers: Callers,
     /// The nodes that share the store.
@@ -205,6 +210,7 @@ impl Node {
             freshness: Freshness::new(store.is_exclusive(), &settings),
             counters: Counters::default(),
             decision_log,
+            referee: Referee::start(settings.referee),
             callers: Callers::new(settings.callers_required, table),
             peers: ArcSwap::default(),
             follow_again: Notify::new(),
@@ -229,6 +235,7 @@ impl Node {
         tokio::spawn(heartbeat::run(Arc::clone(&node)));
         tokio::spawn(key_uses::run(Arc::clone(&node)));
         tokio::spawn(record::follow_log(Arc::clone(&node)));
+        tokio::spawn(referee::follow(Arc::clone(&node)));
         if let Some(files) = files {
             node.check_policy_files(&files).await;
             tokio::spawn(presets::poll(Arc::clone(&node), files));

@@ -96,6 +96,7 @@ impl BatchQuery {
 }
 
 /// Where a principal acts, and as whom.
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) owner_uin: u64,
     /// A uin, or the role id of a session.

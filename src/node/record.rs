@@ -149,7 +149,8 @@ fn principal(asker: &Asker) -> PrincipalRecord<'_> {
     }
 }
 
-fn resource(query: ResourceQuery<'_>) -> &str {
+/// The text of what is asked about.
+pub(super) fn resource_text(query: ResourceQuery<'_>) -> &str {
     match query {
         ResourceQuery::Nothing => "",
         ResourceQuery::Star => "*",
@@ -174,7 +175,7 @@ impl<'a> Made<'a> {
             owner_uin: self.owner_uin,
             principal: principal(question.asker),
             action: question.action.name().text().into(),
-            resource: resource(question.resource).into(),
+            resource: resource_text(question.resource).into(),
             context: context.collect(),
             registered_owner: self.registered_owner,
             granted_by_owner: self.granted_by_owner,

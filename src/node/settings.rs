@@ -1,5 +1,6 @@
 //! The numbers a node runs with. Names carry their units.
 
+use super::referee::RefereeSettings;
 use crate::audit::decision_log::DecisionLogSettings;
 use crate::authn::vault::master_key::MasterKey;
 use crate::directory::Quotas;
@@ -50,6 +51,8 @@ pub struct NodeSettings {
     pub callers_required: bool,
     /// Where decisions are logged; nowhere without it.
     pub decision_log: Option<DecisionLogSettings>,
+    /// Which decisions are made a second time.
+    pub referee: RefereeSettings,
     /// Whether a signature counts once only.
     pub refuse_replays: bool,
     /// Most signatures remembered for that; beyond it requests are refused.
@@ -82,6 +85,7 @@ impl Default for NodeSettings {
             console_session_ms: 7_200_000,
             callers_required: false,
             decision_log: None,
+            referee: RefereeSettings::default(),
             refuse_replays: false,
             signatures_remembered_max: 1_000_000,
             key_use_interval_ms: 60_000,

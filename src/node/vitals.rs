@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Node;
+use super::referee::RefereeVitals;
 use super::tally::Tally;
 use crate::audit::decision_log::{DecisionLog, LogVitals};
 use crate::engine::Reason;
@@ -74,6 +75,8 @@ pub struct Vitals {
     pub write_conflicts: u64,
     /// How many decisions were made, by reason.
     pub decisions: Vec<(Reason, u64)>,
+    /// What the referee has done, if there is one.
+    pub referee: Option<RefereeVitals>,
     /// The decision log, if there is one.
     pub decision_log: Option<LogVitals>,
 }
@@ -98,6 +101,7 @@ impl Node {
             starts_over: starts_over.load(Ordering::Relaxed),
             write_conflicts: write_conflicts.load(Ordering::Relaxed),
             decisions: decisions.counts(),
+            referee: self.referee(),
             decision_log: self.decision_log.as_ref().map(DecisionLog::vitals),
         }
     }

@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 
 use crate::audit::decision_log::LogVitals;
 use crate::engine::{Layer, Reason};
-use crate::node::{Node, Vitals};
+use crate::node::{Node, RefereeVitals, Vitals};
 
 /// The content type of the answer: OpenMetrics' text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -79,6 +79,7 @@ impl Collector for NodeCollector {
             starts_over,
             write_conflicts,
             decisions,
+            referee,
             decision_log,
         } = self.node.vitals();
         let whole = |number: u64| ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX));
@@ -126,6 +127,7 @@ impl Collector for NodeCollector {
             put(&mut encoder, name, help, &ConstCounter::new(count))?;
         }
         put_decisions(&mut encoder, &decisions)?;
+        referee.map_or(Ok(()), |referee| put_referee(&mut encoder, referee))?;
         decision_log.map_or(Ok(()), |log| put_log(&mut encoder, &log))
     }
 }
@@ -139,6 +141,19 @@ fn put_decisions(encoder: &mut DescriptorEncoder<'_>, decisions: &[(Reason, u64)
         let labels =
             [("outcome", reason.outcome().as_str()), ("reason", reason.as_str()), ("layer", layer)];
         ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// The decisions that were made a second time.
+fn put_referee(encoder: &mut DescriptorEncoder<'_>, referee: RefereeVitals) -> fmt::Result {
+    let RefereeVitals { checked, skipped, disagreements } = referee;
+    for (name, help, count) in [
+        ("referee_checked", "Decisions made a second time by the reference reading", checked),
+        ("referee_skipped", "Decisions that it had no time for", skipped),
+        ("referee_disagreements", "Decisions that it makes otherwise", disagreements),
+    ] {
+        put(encoder, name, help, &ConstCounter::new(count))?;
     }
     Ok(())
 }
