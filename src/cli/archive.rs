@@ -6,22 +6,19 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::json;
 
 use super::answer::{Answer, CliError};
 use super::client::Client;
+use super::progress::Progress;
 use super::stores;
 use crate::config::Settings;
 use crate::node::master_key_id;
 use crate::service::proto;
 use crate::store::archive::Origin;
 use crate::store::archive::{self, ArchiveError, ArchiveReader, Contents, Export as Exporting};
-
-/// Time between two lines that tell how far it is.
-const PROGRESS_PAUSE: Duration = Duration::from_secs(2);
 
 /// Writes everything in the store to one file, as it is now
 #[derive(Debug, Args)]
@@ -94,7 +91,7 @@ impl Export {
 async fn of_store(
     store: &str,
     settings: &Settings,
-    target: &mut Target,
+    sink: &mut dyn Sink,
     err: &mut dyn Write,
 ) -> Result<(), CliError> {
     let store = stores::open_existing(store, settings).await.map_err(|error| match error {
@@ -106,7 +103,7 @@ async fn of_store(
     let mut export = Exporting::begin(&*store).await.map_err(cannot)?;
     let mut progress = Progress::new("exported");
     while let Some(piece) = export.next().await.map_err(cannot)? {
-        target.write(&piece)?;
+        sink.write(&piece)?;
         progress.tell(err, export.entries(), "entries")?;
     }
     Ok(())
@@ -114,15 +111,16 @@ async fn of_store(
 
 async fn of_server(
     settings: &Settings,
-    target: &mut Target,
+    sink: &mut dyn Sink,
     err: &mut dyn Write,
 ) -> Result<(), CliError> {
     let mut client = Client::connect(settings).await?;
     let mut pieces = client.store.export(proto::ExportRequest {}).await?.into_inner();
-    let mut progress = Progress::new("received");
+    let (mut progress, mut bytes) = (Progress::new("received"), 0_u64);
     while let Some(proto::ExportResponse { piece }) = pieces.message().await? {
-        target.write(&piece)?;
-        progress.tell(err, target.bytes, "bytes")?;
+        sink.write(&piece)?;
+        bytes = bytes.saturating_add(piece.len() as u64);
+        progress.tell(err, bytes, "bytes")?;
     }
     Ok(())
 }
@@ -223,22 +221,31 @@ fn check(path: &Path) -> Result<(Origin, Contents), CliError> {
     Ok((archive.origin().clone(), contents))
 }
 
-/// Tells now and then how far something is.
-struct Progress {
-    verb: &'static str,
-    last: Instant,
+/// The backup of a store that no server has open, or of the server, in memory.
+///
+/// # Errors
+/// When the store cannot be read, or the server refuses.
+pub(super) async fn in_memory(
+    store: Option<&str>,
+    settings: &Settings,
+    err: &mut dyn Write,
+) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    match store {
+        Some(store) => of_store(store, settings, &mut bytes, err).await?,
+        None => of_server(settings, &mut bytes, err).await?,
+    }
+    Ok(bytes)
 }
 
-impl Progress {
-    fn new(verb: &'static str) -> Self {
-        Self { verb, last: Instant::now() }
-    }
+/// Where a backup goes, piece by piece.
+trait Sink {
+    fn write(&mut self, piece: &[u8]) -> Result<(), CliError>;
+}
 
-    fn tell(&mut self, err: &mut dyn Write, done: u64, noun: &str) -> Result<(), CliError> {
-        if self.last.elapsed() >= PROGRESS_PAUSE {
-            self.last = Instant::now();
-            writeln!(err, "{} {done} {noun} so far", self.verb)?;
-        }
+impl Sink for Vec<u8> {
+    fn write(&mut self, piece: &[u8]) -> Result<(), CliError> {
+        self.extend_from_slice(piece);
         Ok(())
     }
 }
@@ -247,7 +254,6 @@ impl Progress {
 struct Target {
     path: PathBuf,
     file: File,
-    bytes: u64,
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> CliError {
@@ -272,12 +278,7 @@ impl Target {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path).map_err(|error| cannot_write(&path, &error))?;
-        Ok(Self { path, file, bytes: 0 })
-    }
-
-    fn write(&mut self, piece: &[u8]) -> Result<(), CliError> {
-        self.bytes = self.bytes.saturating_add(piece.len() as u64);
-        self.file.write_all(piece).map_err(|error| cannot_write(&self.path, &error))
+        Ok(Self { path, file })
     }
 
     fn finish(self) -> Result<PathBuf, CliError> {
@@ -288,6 +289,12 @@ impl Target {
     fn discard(self) {
         // What cannot be removed is overwritten the next time.
         let _ = fs::remove_file(self.path);
+    }
+}
+
+impl Sink for Target {
+    fn write(&mut self, piece: &[u8]) -> Result<(), CliError> {
+        self.file.write_all(piece).map_err(|error| cannot_write(&self.path, &error))
     }
 }
 

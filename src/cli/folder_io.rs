@@ -46,6 +46,28 @@ pub fn read_folder(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, CliError>
     Ok(files)
 }
 
+/// The policies of a folder `NAME.json`, or of an account's folder, by their names.
+///
+/// # Errors
+/// When there are none, or too many, and as [`read_folder`].
+pub fn read_policies(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
+    let below = folder.join("policies");
+    let folder = if below.is_dir() { &below } else { folder };
+    let mut policies = BTreeMap::new();
+    for (name, path) in list(folder)? {
+        if policies.len() >= FILES_MAX {
+            return Err(refuse(folder, &format!("holds more than {FILES_MAX} files")));
+        }
+        if let Some(name) = name.strip_suffix(".json") {
+            policies.insert(name.to_owned(), read_file(&path)?);
+        }
+    }
+    if policies.is_empty() {
+        return Err(refuse(folder, "has no policy files `NAME.json`"));
+    }
+    Ok(policies)
+}
+
 /// Writes files below a folder, making it when it is not there. Policies and cases that the new
 /// content does not have are removed.
 ///

@@ -12,6 +12,7 @@ use figment::value::Value;
 use super::account::{AccountCommand, AppCommand, Init};
 use super::answer::{Answer, CliError, ExitStatus, Format};
 use super::archive::{Export, Import};
+use super::audit::AuditCommand;
 use super::caller::CallerCommand;
 use super::check::{Question, WhatCan, WhoCan};
 use super::client::{Client, error_text, error_value, exit_status};
@@ -115,6 +116,9 @@ pub enum Command {
     /// The key that a store's secrets are sealed under
     #[command(subcommand)]
     MasterKey(MasterKeyCommand),
+    /// Logs: verified, followed, searched, replayed
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Writes the whole store to one file: a backup, or the way to another store
     Export(Export),
     /// Fills an empty store with what `export` wrote
@@ -215,6 +219,10 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         Command::Explain(question) => online(question.explain(&settings))?,
         Command::MasterKey(command) => online(command.run(&settings))?,
         Command::Caller(command) => online(command.run(&settings))?,
+        Command::Audit(AuditCommand::Tail(tail)) => return online(tail.run(format, out)),
+        Command::Audit(AuditCommand::Verify(verify)) => verify.run(err)?,
+        Command::Audit(AuditCommand::Query(query)) => query.run()?,
+        Command::Audit(AuditCommand::Replay(replay)) => online(replay.run(&settings, err))?,
         Command::Export(export) => online(export.run(&settings, err))?,
         Command::Import(import) => online(import.run(&settings, err))?,
         Command::Policy(PolicyCommand::Lint(lint)) => lint.run(settings.account)?,
@@ -286,6 +294,7 @@ async fn remote(command: Command, client: &mut Client) -> Result<Answer, CliErro
         | Command::Watch(_)
         | Command::MasterKey(_)
         | Command::Caller(_)
+        | Command::Audit(_)
         | Command::Export(_)
         | Command::Import(_)
         | Command::Completions(_)

@@ -35,6 +35,7 @@ mod query;
 mod record;
 mod records;
 mod referee;
+mod replay;
 mod requests;
 mod search;
 mod sessions;
@@ -76,6 +77,7 @@ pub use presets::{PolicyFiles, Shared};
 pub use preview::{CaseChange, PREVIEW_REQUESTS_MAX, preview};
 pub use query::{Answer, Asker, BatchQuery, CheckQuery, Explained};
 pub use referee::{RefereeMode, RefereeSettings, RefereeVitals};
+pub use replay::{Replay, Replayed};
 pub use requests::RequestId;
 pub use search::{ActionSearch, Found, NamedSearch, PrincipalSearch, ResourceSearch};
 pub use sessions::Session;
@@ -187,7 +189,10 @@ impl Node {
     ) -> Result<Arc<Self>, NodeError> {
         let id = clock::new_node_id();
         let tokens = Tokens::new(&load::store_id(&*store).await?, &id);
-        let vault = vault::open(&*store, settings.master_key.take().as_ref()).await?;
+        let vault = match settings.leaves_secrets_sealed {
+            true => None,
+            false => vault::open(&*store, settings.master_key.take().as_ref()).await?,
+        };
         // The watch first: what changes while the presets are read is then applied again.
         let head = store.head().await?;
         let watch = store.watch(head).await?;

@@ -104,7 +104,7 @@ impl Session {
 
 /// A policy that was checked when it was sealed; should it not be readable any more, every decision
 /// of the session is a deny (rule D-05).
-fn session_policy(place: usize, text: &str, catalog: &Catalog) -> CompiledPolicy {
+pub(super) fn session_policy(place: usize, text: &str, catalog: &Catalog) -> CompiledPolicy {
     let body = match lang::load(text.as_bytes()) {
         Ok(policy) => PolicyBody::Valid(Arc::new(policy)),
         Err(findings) => PolicyBody::Unreadable(

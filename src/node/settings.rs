@@ -43,6 +43,8 @@ pub struct NodeSettings {
     /// What the secrets of the store are sealed under; without it there are no secrets. Taken away
     /// when the node has started.
     pub master_key: Option<MasterKey>,
+    /// Leaves the store's secrets sealed: nothing that needs them works.
+    pub leaves_secrets_sealed: bool,
     /// Most opened session tokens in memory.
     pub sessions_cached_max: usize,
     /// How long a console session lasts.
@@ -81,6 +83,7 @@ impl Default for NodeSettings {
             bookmark_interval_ms: 1_000,
             policies_poll_ms: 1_000,
             master_key: None,
+            leaves_secrets_sealed: false,
             sessions_cached_max: 10_000,
             console_session_ms: 7_200_000,
             callers_required: false,

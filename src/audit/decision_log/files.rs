@@ -188,7 +188,7 @@ impl LogFile {
 }
 
 /// The last whole line of a file, and where whole lines end.
-fn last_line(file: &mut File, length: u64) -> io::Result<(Option<Vec<u8>>, u64)> {
+pub(super) fn last_line(file: &mut File, length: u64) -> io::Result<(Option<Vec<u8>>, u64)> {
     let mut tail: Vec<u8> = Vec::new();
     let mut start = length;
     loop {

@@ -7,6 +7,7 @@
 //! is not logged is counted, and the log itself says so.
 
 mod files;
+mod follow;
 mod line;
 mod log;
 mod queue;
@@ -17,6 +18,7 @@ mod settings;
 mod writer;
 
 pub use files::FileFault;
+pub use follow::LogFollower;
 pub use line::{LineFault, Seal};
 pub use log::{DecisionLog, LogFault, LogOpening, LogVitals, Taken};
 pub use read::{LogLine, LogReader, ReadFault, log_files};

@@ -1,6 +1,8 @@
 //! The decision log: what is in it, what it proves, and what becomes of answers without it.
 
 mod chain;
+mod command_line;
+mod killed;
 mod modes;
 mod surfaces;
 
