@@ -5,6 +5,7 @@
 //! one; every refusal says where the key was set. Secrets come from the environment only and are
 //! kept apart, as [`Secrets`]; what is printed when the server starts has none of them.
 
+mod api;
 mod authzen;
 mod console;
 mod decision_log;
@@ -33,9 +34,9 @@ use crate::audit::decision_log::DecisionLogSettings;
 use crate::directory::Quotas;
 use crate::gate::GateSettings;
 use crate::node::RefereeSettings;
-use crate::service::cam::{CAM_PER_SECOND, STS_PER_SECOND};
 use crate::service::transport::TlsSettings;
 use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings};
+use api::RawApi;
 use authzen::RawAuthzen;
 use console::RawConsole;
 use decision_log::RawDecisionLog;
@@ -261,25 +262,6 @@ struct RawCallers {
 struct RawLog {
     filter: String,
     format: LogFormat,
-}
-
-/// What is absent has its default, which the trial mode changes.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawApi {
-    requests_per_second: Option<u32>,
-    sts_requests_per_second: Option<u32>,
-    refuse_replays: bool,
-}
-
-impl RawApi {
-    fn settings(&self, dev: bool) -> ApiSettings {
-        let usual = |rate: u32| if dev { 0 } else { rate };
-        ApiSettings {
-            requests_per_second: self.requests_per_second.unwrap_or(usual(CAM_PER_SECOND)),
-            sts_requests_per_second: self.sts_requests_per_second.unwrap_or(usual(STS_PER_SECOND)),
-        }
-    }
 }
 
 impl Default for Raw {
