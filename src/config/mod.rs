@@ -418,16 +418,21 @@ impl Settings {
     /// One line for people, printed when the server starts.
     pub fn summary(&self) -> String {
         let catalogs: Vec<_> = self.catalogs.iter().map(|path| path.display()).collect();
+        let decision_log = match &self.decision_log {
+            Some(log) => format!("{} ({})", log.file.display(), log.mode.as_str()),
+            None => "none".to_owned(),
+        };
         format!(
             "grpc={} http={} store={} memory_budget={} policies={:?} catalog={catalogs:?} dev={} \
-             log.filter={:?}",
+             log.filter={:?} decision_log={decision_log} referee.share={}",
             self.grpc,
             self.http,
             self.store,
             size::text(self.memory_budget_bytes),
             self.policies,
             self.dev,
-            self.log_filter
+            self.log_filter,
+            self.referee.share
         )
     }
 }

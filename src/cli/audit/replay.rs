@@ -37,9 +37,9 @@ const SHOWN_MAX: usize = 1_000;
     camgate audit replay decisions.jsonl --policies candidate/\n  \
     camgate audit replay decisions.jsonl --backup yesterday.camgate --action 'im:*'\n\n\
     Decides over what the server has now, which it gives as a backup (the right \
-    `operate`); with\n`--backup` or `--store` over that. Every `NAME.json` below \
-    `--policies` stands in place of the account's\npolicy of that name. Questions, facts and \
-    times are those of the log; attachments, groups and apps are\nthose that are there now. \
+    `operate`); with `--backup` or `--store` over that. Every `NAME.json` below `--policies` \
+    stands in place of the account's policy of that name. Questions, facts and times are those \
+    of the log; attachments, groups and apps are those that are there now.\n\n\
     Exit status 0: nothing differs; 1: something does; 3: something cannot be told.")]
 pub struct Replay {
     /// The log's file; those that were put aside beside it are read too

@@ -12,7 +12,7 @@ use crate::cli::answer::{Answer, CliError};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  camgate audit verify /var/log/camgate/decisions.jsonl\n\n\
     Files that were put aside beside FILE are read too. Exit status 0: all is whole; 1: something \
-    is not;\n3: it cannot tell.")]
+    is not; 3: it cannot tell.")]
 pub struct Verify {
     /// The decision log
     #[arg(value_name = "FILE")]

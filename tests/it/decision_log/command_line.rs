@@ -128,6 +128,33 @@ fn what_cannot_be_told_is_not_the_same() {
 }
 
 #[test]
+fn a_server_does_not_start_without_its_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    let start = |config: &str| {
+        fs::write(folder.join("camgate.toml"), config).unwrap();
+        let at = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--store", "memory"];
+        offline(folder, &[&["serve", "--config", "camgate.toml"][..], &at].concat())
+    };
+    fs::write(folder.join("notes.txt"), "not a log\n").unwrap();
+    for (config, status, told) in [
+        ("[decision_log]\nfile = \"notes.txt\"\n", 3, "ends with something else"),
+        ("[decision_log]\nfile = \"no/where.jsonl\"\n", 3, "no/where.jsonl"),
+        ("[decision_log]\nmask = [\"context\"]\n", 2, "has no `file`"),
+        ("[decision_log]\nfile = \"x\"\nmask = [\"secret\"]\n", 2, "has `secret`, expected"),
+        ("[decision_log]\nfile = \"x\"\nleave_out = [{}]\n", 2, "would leave out everything"),
+        ("[decision_log]\nfile = \"x\"\nwait_ms_max = 1\n", 2, "expected 10 to 60000"),
+        ("[decision_log]\nfile = \"x\"\nleave_out = [{reason = \"why\"}]\n", 2, "`root`"),
+        ("[referee]\nshare = 2.0\n", 2, "expected 0 to 1"),
+    ] {
+        let ran = start(config);
+        assert_eq!(ran.status, status, "{config}: {ran:?}");
+        assert!(ran.err.contains(told), "{config}: {ran:?}");
+    }
+    assert_eq!(fs::read_to_string(folder.join("notes.txt")).unwrap(), "not a log\n");
+}
+
+#[test]
 fn a_changed_log_is_told_with_file_line_and_record() {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path();
