@@ -25,6 +25,8 @@ import urllib.request
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SECONDS_MAX = 60
 OWNER = 12345678
+# Random numbers come from the last where the program is static.
+DEVICES = ["null", "random", "urandom"]
 # A name that only our own server of names knows, and one that only /etc/hosts knows.
 BY_DNS, BY_HOSTS = "pdp.dns.test", "pdp.hosts.test"
 RESOURCE = f"qcs::im::uin/{OWNER}:sdkappid/1400000001"
@@ -88,7 +90,11 @@ def build_root(root, dockerfile, context):
         shutil.copy2(context / source, below(root, target))
     for volume in dockerfile.volumes:
         below(root, volume).mkdir(parents=True)
-    # A container engine puts these into any root; proc is what a process sees of itself.
+    # A container engine puts these into any root: devices, what a process sees of itself, names.
+    (root / "dev").mkdir()
+    for device in DEVICES:
+        (root / "dev" / device).touch()
+        run("mount", "--bind", f"/dev/{device}", root / "dev" / device)
     (root / "etc/camgate").mkdir(parents=True)
     (root / "etc/camgate/camgate.toml").write_text(CONFIG)
     (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.0.1 {BY_HOSTS}\n")
