@@ -25,8 +25,9 @@ TEST_LOG := target/test.log
 # Where the official clients are installed; kept until their versions change.
 SDK := target/sdk
 PYTHON ?= python3
-# What `make test` installs when it is missing and it may; the last two build the client of etcd.
-PACKAGES := nginx curl etcd-server protobuf-compiler libprotobuf-dev
+# What `make test` installs when it is missing and it may; protobuf builds the client of etcd,
+# and promtool comes with prometheus.
+PACKAGES := nginx curl etcd-server protobuf-compiler libprotobuf-dev prometheus
 # With everything that is off by default, as packages have it.
 FEATURES := --features etcd
 
@@ -47,7 +48,7 @@ cd fuzz && $(CARGO) fuzz run -s none $(1) corpus/$(1) $(SEEDS_$(1)) -- \
 
 endef
 
-.PHONY: help tools fuzz-tools deny-tools format lint test-all program packages sdk gate test crash cluster ci soak bench \
+.PHONY: help tools fuzz-tools deny-tools format lint test-all program packages sdk gate alerts test crash cluster ci soak bench \
   mutants fuzz golden docs static packaging deny advisories
 
 help: ## Lists the tasks
@@ -95,7 +96,7 @@ program: tools packages
 
 # Envoy comes with the clients; the others are packages of the system.
 packages:
-	@for tool in nginx curl etcd protoc; do \
+	@for tool in nginx curl etcd protoc promtool; do \
 	  PATH="$$PATH:/usr/sbin" command -v $$tool > /dev/null || missing="$${missing:-} $$tool"; \
 	done; \
 	[ -e /usr/include/google/protobuf/descriptor.proto ] || missing="$${missing:-} libprotobuf-dev"; \
@@ -112,7 +113,11 @@ sdk: program $(SDK)/installed ## The official Python SDK and command line, again
 gate: program packages $(SDK)/installed ## Real Envoy and real nginx, as in examples/, before an API
 	$(SDK)/bin/python -B tests/gate/story.py
 
-test: format lint test-all sdk gate ## Formatting, lints, and all tests
+alerts: packages ## The alert rules, by Prometheus's own tool: well formed, and fire when they should
+	promtool check rules packaging/observability/camgate.rules.yaml
+	promtool test rules packaging/observability/camgate.rules.test.yaml
+
+test: format lint test-all sdk gate alerts ## Formatting, lints, and all tests
 	@$(TOTALS)
 
 crash: tools ## Kills a writing process again and again (CRASH_ROUNDS_CI rounds)

@@ -175,6 +175,7 @@ async fn start(settings: &Settings) -> Result<Started, CliError> {
         callers_required: settings.callers_required,
         decision_log: settings.decision_log.clone(),
         referee: settings.referee,
+        slow_ms: settings.slow_ms,
         ..NodeSettings::default()
     };
     let node = Node::start(store, Arc::new(catalog), Arc::new(SystemClock), files, node_settings)

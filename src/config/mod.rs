@@ -11,6 +11,7 @@ mod console;
 mod decision_log;
 mod etcd;
 mod gate;
+mod log;
 mod referee;
 mod size;
 mod sources;
@@ -43,6 +44,8 @@ use decision_log::RawDecisionLog;
 pub use etcd::EtcdSettings;
 use etcd::RawEtcd;
 use gate::RawGate;
+pub use log::LogFormat;
+use log::RawLog;
 use referee::RawReferee;
 use sources::Sources;
 pub use tls::ClientSettings;
@@ -80,16 +83,6 @@ impl fmt::Display for StoreChoice {
             Self::Etcd(members) => write!(f, "etcd:{}", members.join(",")),
         }
     }
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 /// A text that is not shown.
@@ -173,6 +166,8 @@ pub struct Settings {
     pub log_filter: String,
     /// How they look.
     pub log_format: LogFormat,
+    /// From when on a call is told to the log as slow, in milliseconds; never for 0.
+    pub slow_ms: u64,
     /// How many of everything an account may have: the keys of `[quotas]`, over the defaults.
     pub quotas: Quotas,
     /// The file with the master key, which the store's secrets are sealed under.
@@ -257,13 +252,6 @@ struct RawCallers {
     required: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLog {
-    filter: String,
-    format: LogFormat,
-}
-
 impl Default for Raw {
     fn default() -> Self {
         Self {
@@ -289,7 +277,7 @@ impl Default for Raw {
             server: "http://127.0.0.1:7401".into(),
             account: 0,
             master_key_file: None,
-            log: RawLog { filter: "camgate=info,warn".into(), format: LogFormat::Text },
+            log: RawLog::default(),
             quotas: BTreeMap::new(),
         }
     }
@@ -406,6 +394,7 @@ impl Settings {
             account: raw.account,
             log_filter: log_filter(raw.log.filter)?,
             log_format: raw.log.format,
+            slow_ms: raw.log.slow_ms,
             quotas,
             master_key_file: raw.master_key_file,
             refuse_replays: raw.api.refuse_replays,
@@ -548,7 +537,8 @@ fn environment_value(key: &str, text: &str) -> Value {
         | "console.session_seconds"
         | "etcd.staleness_max_ms"
         | "gate.cache_ms"
-        | "gate.deadline_ms" => whole(text),
+        | "gate.deadline_ms"
+        | "log.slow_ms" => whole(text),
         _ if key.starts_with("quotas.") || key.starts_with("api.") => whole(text),
         _ => None,
     };

@@ -192,7 +192,10 @@ impl Node {
         let table = self.callers.table.load();
         match table.find(&proof, self.now().0) {
             Some(caller) => Access::Caller { caller: Arc::clone(caller), proof },
-            None => Access::Nobody,
+            None => {
+                self.counters.caller_unknown();
+                Access::Nobody
+            }
         }
     }
 

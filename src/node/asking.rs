@@ -7,6 +7,7 @@
 use super::Node;
 use super::access::{Access, AccessError};
 use super::error::NodeError;
+use super::notes::Stage;
 use crate::audit::decision_log::Taken;
 use crate::directory::service_caller::Right;
 
@@ -170,7 +171,7 @@ impl Node {
     pub async fn settle<T>(&self, answer: Unsettled<T>) -> Result<T, NodeError> {
         let Unsettled { value, taken } = answer;
         if let (Some(log), true) = (&self.decision_log, taken != Taken::default()) {
-            log.written(taken).await?;
+            self.waited(Stage::DecisionLog, log.written(taken)).await?;
         }
         Ok(value)
     }

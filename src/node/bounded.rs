@@ -29,6 +29,18 @@ where
         self.cache.get(key)
     }
 
+    /// About how many entries there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.cache.entry_count()
+    }
+
+    /// Whether there seem to be none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Keeps a value.
     pub fn insert(&self, key: K, value: V) {
         self.cache.insert(key, value);

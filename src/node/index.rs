@@ -9,7 +9,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use foldhash::HashMap;
 
 use super::error::NodeError;
+use super::meters::Lookups;
 use super::records;
+use super::vitals::CacheVitals;
 use crate::directory::{AppEntry, GlobalKey, SecretEntry, SecretId, UinEntry};
 use crate::store::{Revision, Store};
 
@@ -33,11 +35,18 @@ struct Inner {
 pub(super) struct GlobalIndex {
     inner: RwLock<Inner>,
     entries_max: usize,
+    lookups: Lookups,
 }
 
 impl GlobalIndex {
     pub(super) fn new(entries_max: usize) -> Self {
-        Self { inner: RwLock::new(Inner::default()), entries_max: entries_max.max(1) }
+        let (inner, lookups) = (RwLock::default(), Lookups::default());
+        Self { inner, entries_max: entries_max.max(1), lookups }
+    }
+
+    pub(super) fn vitals(&self) -> CacheVitals {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        CacheVitals::new(&self.lookups, inner.entries.len() as u64)
     }
 
     /// The record of a uin.
@@ -104,7 +113,9 @@ impl GlobalIndex {
 
     fn cached(&self, key: GlobalKey) -> Option<Cached> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        inner.entries.get(&key).cloned()
+        let found = inner.entries.get(&key).cloned();
+        self.lookups.count(found.is_some());
+        found
     }
 
     fn keep(&self, key: GlobalKey, entry: Cached, read_at: Revision) {

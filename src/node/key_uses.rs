@@ -75,6 +75,11 @@ impl KeyUses {
         self.inner().noted.get(&id).copied()
     }
 
+    /// How many are to be written.
+    pub(super) fn pending(&self) -> usize {
+        self.inner().noted.len()
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,6 +10,7 @@ use super::Node;
 use super::cells::CellState;
 use super::clock::new_store_id;
 use super::error::NodeError;
+use super::notes::Stage;
 use super::presets::Shared;
 use super::records;
 use super::view::{AccountView, build_view};
@@ -64,7 +65,7 @@ impl Node {
         match self.cells.find_or_add(owner_uin).view() {
             Some(view) => Ok(Some(view)),
             // On the heap, so that questions about loaded accounts carry no room for loading.
-            None => Box::pin(self.load(owner_uin)).await,
+            None => Box::pin(self.waited(Stage::Account, self.load(owner_uin))).await,
         }
     }
 

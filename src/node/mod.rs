@@ -27,6 +27,8 @@ mod kept;
 mod key_uses;
 mod keys;
 mod load;
+mod meters;
+mod notes;
 mod passwords;
 mod peers;
 mod presets;
@@ -41,6 +43,7 @@ mod search;
 mod sessions;
 mod settings;
 mod simulate;
+mod slow;
 mod sts;
 mod tally;
 mod token;
@@ -72,6 +75,8 @@ pub use error::NodeError;
 pub use gate::{GateAnswer, GateError};
 pub use health::Readiness;
 pub use keys::{NewKey, SigningKey};
+pub use meters::{BOUNDS_US, CallResult, Counts, Ending, Meter, Meters, OpenStream, Reading};
+pub use notes::{NotedDecision, Notes, Stage, noting};
 pub use passwords::hash_password;
 pub use presets::{PolicyFiles, Shared};
 pub use preview::{CaseChange, PREVIEW_REQUESTS_MAX, preview};
@@ -81,15 +86,16 @@ pub use replay::{Replay, Replayed};
 pub use requests::RequestId;
 pub use search::{ActionSearch, Found, NamedSearch, PrincipalSearch, ResourceSearch};
 pub use sessions::Session;
-pub use settings::{MEMORY_BUDGET_BYTES, NodeSettings};
+pub use settings::{MEMORY_BUDGET_BYTES, NodeSettings, SLOW_MS};
 pub use simulate::{InlinePolicy, SimulateQuery, Simulated};
+pub use slow::SlowVitals;
 pub use sts::{
     AssumeRole, Credentials, FederationToken, Refusal, RoleName, SessionToken, StsError, WhichRole,
 };
 pub use token::Tokens;
 pub use vault::{Rotated, master_key_id, rotate_master_key};
 pub use view::AccountView;
-pub use vitals::Vitals;
+pub use vitals::{CacheVitals, Vitals};
 pub use watch::{AccountEvent, AccountWatch};
 pub use write::{JobInput, Prepared, WriteJob, WriteOptions, Written};
 
@@ -111,9 +117,11 @@ use health::Health;
 use index::GlobalIndex;
 use kept::KeptPresets;
 use key_uses::KeyUses;
+use notes::Waits;
 use peers::Peers;
 use referee::Referee;
 use sessions::Sessions;
+use slow::SlowCalls;
 use vitals::Counters;
 
 /// One running node over one store.
@@ -149,6 +157,11 @@ pub struct Node {
     health: Health,
     freshness: Freshness,
     counters: Counters,
+    /// How calls of every protocol went.
+    meters: Meters,
+    /// What they waited for.
+    waits: Waits,
+    slow_calls: SlowCalls,
     /// Where decisions are logged.
     decision_log: Option<DecisionLog>,
     /// Makes some decisions again.
@@ -214,6 +227,9 @@ impl Node {
             health: Health::new(),
             freshness: Freshness::new(store.is_exclusive(), &settings),
             counters: Counters::default(),
+            meters: Meters::default(),
+            waits: Waits::default(),
+            slow_calls: SlowCalls::new(settings.slow_ms),
             decision_log,
             referee: Referee::start(settings.referee),
             callers: Callers::new(settings.callers_required, table),
@@ -291,6 +307,31 @@ impl Node {
     /// Says that the server's certificates cannot be read anew, or that they can.
     pub fn report_certificates(&self, problem: Option<String>) {
         self.health.set_certificates_report(problem);
+    }
+
+    /// How calls went; those who serve them say so here.
+    #[must_use]
+    pub fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// A call has ended: it is counted, and told to the log when it was slow. `owner_uin` is the
+    /// account that it named. To be called within a runtime.
+    pub fn call_ended(
+        &self,
+        meter: &Meter,
+        owner_uin: u64,
+        took: Duration,
+        ending: Option<Ending>,
+        notes: &Notes,
+    ) {
+        meter.ended(Some(took), ending);
+        self.look_if_slow(meter, owner_uin, took, notes);
+    }
+
+    /// Tells the log of a call if it was slow. To be called within a runtime.
+    pub fn look_if_slow(&self, meter: &Meter, owner_uin: u64, took: Duration, notes: &Notes) {
+        self.slow_calls.look(meter, owner_uin, took, notes);
     }
 
     /// The catalog of this node.
@@ -372,8 +413,11 @@ impl Node {
         let Some(wanted) = revision else { return Ok(()) };
         let waited_ms = self.settings.at_least_wait_ms;
         // On the heap, so that questions that wait for nothing carry no room for waiting.
-        if self.applied_revision() >= wanted || Box::pin(self.wait_applied(wanted, waited_ms)).await
-        {
+        if self.applied_revision() >= wanted {
+            return Ok(());
+        }
+        let applied = self.waited(Stage::Revision, self.wait_applied(wanted, waited_ms));
+        if Box::pin(applied).await {
             return Ok(());
         }
         let applied = self.applied_revision().0;

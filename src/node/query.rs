@@ -12,6 +12,7 @@ use super::Node;
 use super::asking::{Asking, Unsettled};
 use super::clock::new_decision_id;
 use super::error::NodeError;
+use super::notes::Stage;
 use super::record::Made;
 use super::sessions::Session;
 use super::view::AccountView;
@@ -221,7 +222,7 @@ impl Node {
             _ if RoleId::is_role(uin) => Ok(None),
             Some(owner_uin) => Ok(Some(owner_uin)),
             None => {
-                let entry = self.index.uin(&*self.store, uin).await?;
+                let entry = self.waited(Stage::Index, self.index.uin(&*self.store, uin)).await?;
                 owner_of(uin, entry.as_deref())
             }
         }
@@ -281,7 +282,7 @@ impl Node {
         if view.state.apps.contains_key(&sdkappid) {
             return Ok(Some(view.snapshot.owner().uin));
         }
-        let entry = self.index.app(&*self.store, sdkappid).await?;
+        let entry = self.waited(Stage::Index, self.index.app(&*self.store, sdkappid)).await?;
         Ok(entry.map(|entry| entry.owner_uin))
     }
 }

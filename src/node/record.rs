@@ -14,6 +14,7 @@ use super::Node;
 use super::asking::Asking;
 use super::decide::Question;
 use super::error::NodeError;
+use super::notes::note_decision;
 use super::query::Asker;
 use crate::audit::decision_log::{
     ContextEntry, DecisionRecord, DeterminingRecord, ErrorRecord, FilterRecord, MaybeMasked,
@@ -222,6 +223,7 @@ impl Node {
     ) -> Result<Taken, NodeError> {
         made.asking.check(made.owner_uin, made.question.action.name().service())?;
         self.counters.decided(said.reason());
+        note_decision(decision_id, made.owner_uin, said.reason(), made.revision);
         match &self.decision_log {
             Some(log) => Ok(log.take(made.record(said, decision_id))?),
             None => Ok(Taken::default()),

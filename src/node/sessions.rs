@@ -12,8 +12,10 @@ use sha2::{Digest as _, Sha256};
 use super::Node;
 use super::bounded::BoundedCache;
 use super::error::NodeError;
+use super::meters::Lookups;
 use super::query::BatchQuery;
 use super::view::AccountView;
+use super::vitals::CacheVitals;
 use crate::authn::secret::SecretKey;
 use crate::authn::vault::claims::{Claims, Issuer, SessionKind};
 use crate::catalog::Catalog;
@@ -120,11 +122,17 @@ pub(super) fn session_policy(place: usize, text: &str, catalog: &Catalog) -> Com
 #[derive(Debug)]
 pub(super) struct Sessions {
     cache: BoundedCache<[u8; 32], Arc<Session>>,
+    lookups: Lookups,
 }
 
 impl Sessions {
     pub(super) fn new(entries_max: usize) -> Self {
-        Self { cache: BoundedCache::new(u64::try_from(entries_max).unwrap_or(u64::MAX)) }
+        let entries_max = u64::try_from(entries_max).unwrap_or(u64::MAX);
+        Self { cache: BoundedCache::new(entries_max), lookups: Lookups::default() }
+    }
+
+    pub(super) fn vitals(&self) -> CacheVitals {
+        CacheVitals::new(&self.lookups, self.cache.len())
     }
 }
 
@@ -137,7 +145,9 @@ impl Node {
     pub fn open_session(&self, token: &str) -> Result<Arc<Session>, NodeError> {
         let vault = self.vault()?;
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        if let Some(session) = self.sessions.cache.get(&hash) {
+        let found = self.sessions.cache.get(&hash);
+        self.sessions.lookups.count(found.is_some());
+        if let Some(session) = found {
             return Ok(session);
         }
         let claims = vault.open_token(token).map_err(|_| NodeError::BadSessionToken)?;

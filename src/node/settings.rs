@@ -8,6 +8,9 @@ use crate::directory::Quotas;
 /// The budget of loaded accounts unless it is set: 1 GiB.
 pub const MEMORY_BUDGET_BYTES: usize = 1 << 30;
 
+/// From when on calls are told to the log as slow unless it is set, in milliseconds.
+pub const SLOW_MS: u64 = 100;
+
 /// How a node behaves. The defaults suit production.
 #[derive(Debug, Clone)]
 pub struct NodeSettings {
@@ -59,6 +62,8 @@ pub struct NodeSettings {
     pub refuse_replays: bool,
     /// Most signatures remembered for that; beyond it requests are refused.
     pub signatures_remembered_max: usize,
+    /// From when on a call is told to the log as slow; never for 0.
+    pub slow_ms: u64,
     /// How often the last uses of access keys are written; at most once for each key.
     pub key_use_interval_ms: u64,
     /// How many of everything an account may have.
@@ -91,6 +96,7 @@ impl Default for NodeSettings {
             referee: RefereeSettings::default(),
             refuse_replays: false,
             signatures_remembered_max: 1_000_000,
+            slow_ms: SLOW_MS,
             key_use_interval_ms: 60_000,
             quotas: Quotas::default(),
         }

@@ -3,9 +3,13 @@
 //! Counting must never cost what is counted: relaxed atomics, away from the path of decisions.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::Node;
+use super::meters::{Count, Counts, Durations, Lookups};
+use super::notes::Stage;
 use super::referee::RefereeVitals;
+use super::slow::SlowVitals;
 use super::tally::Tally;
 use crate::audit::decision_log::{DecisionLog, LogVitals};
 use crate::engine::Reason;
@@ -19,6 +23,8 @@ pub(super) struct Counters {
     /// The newest revision that the store told of.
     store_revision: AtomicU64,
     decisions: Tally,
+    commits: Durations,
+    unknown_callers: Count,
 }
 
 impl Counters {
@@ -37,6 +43,16 @@ impl Counters {
         self.decisions.add(reason);
     }
 
+    /// The store answered a commit.
+    pub(super) fn committed(&self, took: Duration) {
+        self.commits.add(took);
+    }
+
+    /// Somebody called whom nobody knows.
+    pub(super) fn caller_unknown(&self) {
+        self.unknown_callers.add();
+    }
+
     /// A write lost a race and is tried again.
     pub(super) fn write_conflicted(&self) {
         self.write_conflicts.fetch_add(1, Ordering::Relaxed);
@@ -45,6 +61,24 @@ impl Counters {
     /// The store is at this revision.
     pub(super) fn store_is_at(&self, revision: u64) {
         self.store_revision.fetch_max(revision, Ordering::Relaxed);
+    }
+}
+
+/// A cache in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheVitals {
+    /// About how many entries it has.
+    pub entries: u64,
+    /// How often it had what was looked for.
+    pub hits: u64,
+    /// How often it had not.
+    pub misses: u64,
+}
+
+impl CacheVitals {
+    pub(super) fn new(lookups: &Lookups, entries: u64) -> Self {
+        let (hits, misses) = lookups.get();
+        Self { entries, hits, misses }
     }
 }
 
@@ -77,6 +111,20 @@ pub struct Vitals {
     pub decisions: Vec<(Reason, u64)>,
     /// What the referee has done, if there is one.
     pub referee: Option<RefereeVitals>,
+    /// Opened session tokens.
+    pub sessions: CacheVitals,
+    /// Records of who is where.
+    pub index: CacheVitals,
+    /// Uses of keys that are to be written.
+    pub key_uses_pending: usize,
+    /// How long the store took for writes of accounts.
+    pub commits: Counts,
+    /// How long calls waited, by what they waited for.
+    pub waits: Vec<(Stage, Counts)>,
+    /// Calls of callers whom nobody knows.
+    pub unknown_callers: u64,
+    /// Calls that took long.
+    pub slow_calls: SlowVitals,
     /// The decision log, if there is one.
     pub decision_log: Option<LogVitals>,
 }
@@ -86,8 +134,16 @@ impl Node {
     #[must_use]
     pub fn vitals(&self) -> Vitals {
         let applied_revision = self.applied_revision().0;
-        let Counters { stream_breaks, starts_over, write_conflicts, store_revision, decisions } =
-            &self.counters;
+        let Counters {
+            stream_breaks,
+            starts_over,
+            write_conflicts,
+            store_revision,
+            decisions,
+            commits,
+            unknown_callers,
+        } = &self.counters;
+        let waits = Stage::ALL.into_iter().filter_map(|it| Some((it, self.waits.of(it)?.counts())));
         Vitals {
             is_ready: self.health.subscribe().borrow().is_ready(),
             applied_revision,
@@ -102,6 +158,13 @@ impl Node {
             write_conflicts: write_conflicts.load(Ordering::Relaxed),
             decisions: decisions.counts(),
             referee: self.referee(),
+            sessions: self.sessions.vitals(),
+            index: self.index.vitals(),
+            key_uses_pending: self.key_uses.pending(),
+            commits: commits.counts(),
+            waits: waits.collect(),
+            unknown_callers: unknown_callers.get(),
+            slow_calls: self.slow_calls.vitals(),
             decision_log: self.decision_log.as_ref().map(DecisionLog::vitals),
         }
     }

@@ -5,12 +5,13 @@
 //! never leave half a change: everything it writes, the idempotency record included, is one commit.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cells::CellState;
 use super::change_log::{self, Logged};
 use super::clock::random_part;
 use super::error::NodeError;
+use super::notes::Stage;
 use super::records;
 use super::requests::{RequestId, RequestIndex};
 use super::view::AccountView;
@@ -235,7 +236,7 @@ impl Node {
             commit = commit.require_absent(key.clone()).put(key.clone(), record);
             request_note = Some((key, deleted));
         }
-        match self.store.commit(commit).await {
+        match self.commit(commit).await {
             Ok(revision) => {
                 self.wait_visible(revision).await?;
                 if let Some((key, deleted)) = request_note {
@@ -269,6 +270,14 @@ impl Node {
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         UnixMillis(self.clock.now().as_millisecond())
+    }
+
+    /// Commits, and counts how long the store took.
+    async fn commit(&self, commit: Commit) -> Result<Revision, StoreError> {
+        let started = Instant::now();
+        let committed = self.waited(Stage::Commit, self.store.commit(commit)).await;
+        self.counters.committed(started.elapsed());
+        committed
     }
 
     async fn wait_visible(&self, revision: Revision) -> Result<(), NodeError> {

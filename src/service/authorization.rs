@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
@@ -13,7 +14,7 @@ use super::access;
 use super::page::Page;
 use super::proto;
 use super::proto::authorization_service_server::AuthorizationService;
-use super::rpc::{call, frequent_call};
+use super::rpc::{self, call, frequent_call, meter};
 use super::status::{ApiError, status};
 use super::stream_check::Answers;
 use super::wire::request::{self, BATCH_ENTRIES_MAX};
@@ -22,22 +23,39 @@ use crate::directory::service_caller::Right;
 use crate::lang::action::ActionName;
 use crate::lang::hex::hex;
 use crate::node::{
-    Access, ActionSearch, Asker, Asking, BatchQuery, CheckQuery, Node, NodeError, PrincipalSearch,
-    Question, ResourceSearch, Surface, Unsettled,
+    Access, ActionSearch, Asker, Asking, BatchQuery, CheckQuery, Meter, Node, NodeError,
+    PrincipalSearch, Question, ResourceSearch, Surface, Unsettled,
 };
 use crate::store::Revision;
+
+/// Of the questions of a stream, one in so many is timed.
+const TIMED_EVERY: u64 = 16;
 
 /// `camgate.v1.AuthorizationService` over a node.
 #[derive(Debug, Clone)]
 pub struct Authorization {
     node: Arc<Node>,
+    meters: Arc<OftenCalled>,
+}
+
+/// The meters of what is called thousands of times a second.
+#[derive(Debug)]
+struct OftenCalled {
+    check: Arc<Meter>,
+    batch_check: Arc<Meter>,
+    stream_check: Arc<Meter>,
 }
 
 impl Authorization {
     /// The service of this node.
     #[must_use]
     pub fn new(node: Arc<Node>) -> Self {
-        Self { node }
+        let meters = OftenCalled {
+            check: meter(&node, "Check"),
+            batch_check: meter(&node, "BatchCheck"),
+            stream_check: meter(&node, "StreamCheck"),
+        };
+        Self { node, meters: Arc::new(meters) }
     }
 
     async fn check_one(
@@ -262,11 +280,14 @@ fn list_name(kind: &str, search: &impl prost::Message) -> String {
 }
 
 fn batch_entry(result: Result<proto::Decision, NodeError>) -> proto::BatchCheckEntry {
+    entry_of(result.map_err(ApiError::from))
+}
+
+fn entry_of(result: Result<proto::Decision, ApiError>) -> proto::BatchCheckEntry {
     use proto::batch_check_entry::Result as Entry;
     let result = match result {
         Ok(decision) => Entry::Decision(decision),
-        Err(error) => {
-            let ApiError { code, message, .. } = ApiError::from(error);
+        Err(ApiError { code, message, .. }) => {
             let code = i32::from(code).unsigned_abs();
             Entry::Error(proto::EntryError { code, message })
         }
@@ -287,7 +308,8 @@ impl AuthorizationService for Authorization {
     ) -> Result<Response<proto::CheckResponse>, Status> {
         let access = access::of_request(&request);
         let request = request.into_inner();
-        frequent_call("Check", named_owner(request.principal.as_ref()), async {
+        let owner = named_owner(request.principal.as_ref());
+        frequent_call(&self.node, &self.meters.check, owner, async {
             let decision = Some(self.check_one(Surface::Check, &access, request).await?);
             Ok(proto::CheckResponse { decision })
         })
@@ -299,7 +321,8 @@ impl AuthorizationService for Authorization {
         request: Request<proto::BatchCheckRequest>,
     ) -> Result<Response<proto::BatchCheckResponse>, Status> {
         let access = access::of_request(&request);
-        frequent_call("BatchCheck", 0, self.batch(&access, request.into_inner())).await
+        let work = self.batch(&access, request.into_inner());
+        frequent_call(&self.node, &self.meters.batch_check, 0, work).await
     }
 
     type StreamCheckStream =
@@ -311,18 +334,22 @@ impl AuthorizationService for Authorization {
     ) -> Result<Response<Self::StreamCheckStream>, Status> {
         let (service, access) = (self.clone(), access::of_request(&request));
         access.check_any(Right::Check).map_err(|error| status(error.into()))?;
-        let answer = move |question| {
+        let (open, asked) = (self.meters.stream_check.open(), AtomicU64::new(0));
+        let answer = move |question: proto::CheckRequest| {
+            let _until_the_stream_ends = &open;
             let service = service.clone();
+            let is_timed = asked.fetch_add(1, Ordering::Relaxed) % TIMED_EVERY == 0;
             // A stream goes on for long: what its caller may is looked up for each question.
             let access = service.node.access_now(&access);
             async move {
-                let answer = service.check_one(Surface::StreamCheck, &access, question).await;
-                batch_entry(answer)
+                let (node, meter) = (&service.node, &service.meters.stream_check);
+                let owner = named_owner(question.principal.as_ref());
+                let work = service.check_one(Surface::StreamCheck, &access, question);
+                entry_of(rpc::question(node, meter, is_timed, owner, work).await)
             }
         };
         let answers = Answers::new(&self.node, request.into_inner(), answer);
-        let answers: Self::StreamCheckStream = Box::pin(answers);
-        frequent_call("StreamCheck", 0, async { Ok(answers) }).await
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn explain(
@@ -332,7 +359,7 @@ impl AuthorizationService for Authorization {
         let access = access::of_request(&request);
         let proto::ExplainRequest { check } = request.into_inner();
         let owner = named_owner(check.as_ref().and_then(|check| check.principal.as_ref()));
-        call("Explain", owner, async {
+        call(&self.node, "Explain", owner, async {
             access.check_any(Right::Explain)?;
             let check = request::explained(check)?;
             let (query, at_least) = request::check(&self.node, check)?;
@@ -351,7 +378,7 @@ impl AuthorizationService for Authorization {
         request: Request<proto::SimulateRequest>,
     ) -> Result<Response<proto::SimulateResponse>, Status> {
         let access = access::of_request(&request);
-        call("Simulate", 0, self.simulated(&access, request.into_inner())).await
+        call(&self.node, "Simulate", 0, self.simulated(&access, request.into_inner())).await
     }
 
     async fn list_resources(
@@ -361,7 +388,7 @@ impl AuthorizationService for Authorization {
         let access = access::of_request(&request);
         let request = request.into_inner();
         let owner = named_owner(request.principal.as_ref());
-        call("ListResources", owner, self.resources(&access, request)).await
+        call(&self.node, "ListResources", owner, self.resources(&access, request)).await
     }
 
     async fn list_actions(
@@ -371,7 +398,7 @@ impl AuthorizationService for Authorization {
         let access = access::of_request(&request);
         let request = request.into_inner();
         let owner = named_owner(request.principal.as_ref());
-        call("ListActions", owner, self.actions(&access, request)).await
+        call(&self.node, "ListActions", owner, self.actions(&access, request)).await
     }
 
     async fn list_principals(
@@ -380,6 +407,7 @@ impl AuthorizationService for Authorization {
     ) -> Result<Response<proto::ListPrincipalsResponse>, Status> {
         let access = access::of_request(&request);
         let request = request.into_inner();
-        call("ListPrincipals", request.owner_uin, self.principals(&access, request)).await
+        call(&self.node, "ListPrincipals", request.owner_uin, self.principals(&access, request))
+            .await
     }
 }

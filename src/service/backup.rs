@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 use super::access;
 use super::proto;
 use super::proto::store_service_server::StoreService;
-use super::rpc::call;
+use super::rpc::{call, meter};
 use super::status::status;
 use crate::directory::service_caller::Right;
 use crate::node::{Access, Node, NodeError};
@@ -45,6 +45,7 @@ async fn pump(
     mut export: Export,
     pieces: mpsc::Sender<Result<proto::ExportResponse, Status>>,
 ) {
+    let _open = meter(&node, "Export").open();
     let mut stopping = node.stopping();
     let refused = |error: ArchiveError| status(error.into());
     loop {
@@ -72,7 +73,7 @@ impl StoreService for Backup {
         request: Request<proto::ExportRequest>,
     ) -> Result<Response<Self::ExportStream>, Status> {
         let access = access::of_request(&request);
-        call("Export", 0, async {
+        call(&self.node, "Export", 0, async {
             access.check_any(Right::Operate)?;
             let export = self.node.export().await?;
             let (sender, receiver) = mpsc::channel(PIECES_AHEAD_MAX);

@@ -91,11 +91,12 @@ impl ServiceCallers {
 
 /// Runs one method for who may operate.
 async fn operate<T>(
+    node: &Node,
     method: &'static str,
     access: Access,
     work: impl Future<Output = Result<T, NodeError>>,
 ) -> Result<Response<T>, Status> {
-    call(method, 0, async {
+    call(node, method, 0, async {
         access.check_any(Right::Operate)?;
         work.await
     })
@@ -111,7 +112,8 @@ macro_rules! methods {
                 request: Request<proto::$request>,
             ) -> Result<Response<proto::$response>, Status> {
                 let access = access::of_request(&request);
-                operate(stringify!($name), access, self.$function(request.into_inner())).await
+                let work = self.$function(request.into_inner());
+                operate(&self.node, stringify!($name), access, work).await
             })*
         }
     };

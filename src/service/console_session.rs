@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::cam::error::CamError;
 use super::http::receive;
+use super::measured::{measured, of_http};
 use super::status;
 use crate::gate::SESSION_COOKIE;
 use crate::gate::form::{FormValue, Members, read_json};
@@ -45,7 +46,10 @@ pub(super) fn router(node: Arc<Node>, settings: ConsoleSettings) -> Router {
     let begin = move |request: Request| {
         let node = Arc::clone(&node);
         async move {
-            let answer = match sign_in(&node, request).await {
+            let meter = node.meters().of("console", "sign_in");
+            let ending =
+                |it: &Result<Begun, _>| it.as_ref().err().map(|(status, _)| of_http(*status));
+            let answer = match measured(&node, &meter, sign_in(&node, request), ending).await {
                 Ok(Begun { cookie, seconds, body }) => {
                     let cookie = cookie_text(&cookie, seconds, settings);
                     (StatusCode::OK, body, Some(cookie))

@@ -18,6 +18,7 @@ mod ending;
 pub mod envoy;
 mod gate;
 mod http;
+mod measured;
 mod metrics;
 mod page;
 pub mod proto;

@@ -31,7 +31,7 @@ use crate::authn::password::PasswordError;
 use crate::directory::folder::PlanError;
 use crate::directory::{DirectoryError, ErrorKind, ExecuteAllError};
 use crate::lang::diagnostic::{Diagnostic, Severity};
-use crate::node::{AccessError, CallersError, NodeError};
+use crate::node::{AccessError, CallResult, CallersError, Ending, NodeError};
 use crate::service::cam::error::CamError;
 use crate::store::StoreError;
 use crate::store::archive::ArchiveError;
@@ -101,6 +101,32 @@ impl ApiError {
         let message =
             format!("the request could not be served: see entry {id} of the server's log");
         Self { message, metadata: vec![("log_id", id.to_string())], ..self }
+    }
+}
+
+impl ApiError {
+    /// How a call ends with it.
+    pub(super) fn ending(&self) -> Ending {
+        let (code, result) = match self.code {
+            Code::Ok => ("OK", CallResult::Ok),
+            Code::Cancelled => ("CANCELLED", CallResult::Refused),
+            Code::Unknown => ("UNKNOWN", CallResult::Failed),
+            Code::InvalidArgument => ("INVALID_ARGUMENT", CallResult::Refused),
+            Code::DeadlineExceeded => ("DEADLINE_EXCEEDED", CallResult::Failed),
+            Code::NotFound => ("NOT_FOUND", CallResult::Refused),
+            Code::AlreadyExists => ("ALREADY_EXISTS", CallResult::Refused),
+            Code::PermissionDenied => ("PERMISSION_DENIED", CallResult::Refused),
+            Code::ResourceExhausted => ("RESOURCE_EXHAUSTED", CallResult::Refused),
+            Code::FailedPrecondition => ("FAILED_PRECONDITION", CallResult::Refused),
+            Code::Aborted => ("ABORTED", CallResult::Refused),
+            Code::OutOfRange => ("OUT_OF_RANGE", CallResult::Refused),
+            Code::Unimplemented => ("UNIMPLEMENTED", CallResult::Refused),
+            Code::Internal => ("INTERNAL", CallResult::Failed),
+            Code::Unavailable => ("UNAVAILABLE", CallResult::Failed),
+            Code::DataLoss => ("DATA_LOSS", CallResult::Failed),
+            Code::Unauthenticated => ("UNAUTHENTICATED", CallResult::Refused),
+        };
+        Ending { result, code: code.into(), reason: self.reason }
     }
 }
 

@@ -13,12 +13,12 @@ use tonic::{Request, Response, Status};
 use super::access;
 use super::proto;
 use super::proto::watch_service_server::WatchService;
-use super::rpc::call;
+use super::rpc::{call, meter};
 use super::status::status;
 use super::wire::objects::watch_event;
 use super::wire::request::required;
 use crate::directory::service_caller::Right;
-use crate::node::{Access, AccountWatch, Node, NodeError};
+use crate::node::{Access, AccountWatch, Node, NodeError, OpenStream};
 
 /// `camgate.v1.WatchService` over a node.
 #[derive(Debug, Clone)]
@@ -40,6 +40,7 @@ type Events = Pin<Box<dyn Stream<Item = Result<proto::WatchResponse, Status>> + 
 struct Sent {
     owner_uin: u64,
     access: Access,
+    _open: OpenStream,
 }
 
 impl Sent {
@@ -85,14 +86,15 @@ impl WatchService for Watching {
     ) -> Result<Response<Self::WatchStream>, Status> {
         let access = access::of_request(&request);
         let proto::WatchRequest { owner_uin, after } = request.into_inner();
-        call("Watch", owner_uin, async {
+        call(&self.node, "Watch", owner_uin, async {
             access.check_any(Right::Watch)?;
             let owner_uin = required("owner_uin", owner_uin)?;
             access.check(Right::Watch, owner_uin)?;
             let after = self.node.read_token(&after)?;
             let watch = self.node.watch(owner_uin, after).await?;
             let (sender, receiver) = mpsc::channel(1);
-            let sent = Sent { owner_uin, access };
+            let _open = meter(&self.node, "Watch").open();
+            let sent = Sent { owner_uin, access, _open };
             tokio::spawn(pump(Arc::clone(&self.node), sent, watch, sender));
             Ok(Box::pin(ReceiverStream::new(receiver)) as Events)
         })

@@ -48,6 +48,8 @@ mod lang_props;
 #[cfg(feature = "layer")]
 mod layer;
 #[cfg(feature = "server")]
+mod observability;
+#[cfg(feature = "server")]
 mod packaging;
 #[cfg(feature = "server")]
 mod process;

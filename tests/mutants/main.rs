@@ -17,13 +17,14 @@ use std::{env, fs};
 use serde::Deserialize;
 
 /// What is needed to build and test.
-const COPIED: [&str; 10] = [
+const COPIED: [&str; 11] = [
     "Cargo.toml",
     "Cargo.lock",
     "clippy.toml",
     "rust-toolchain.toml",
     "docs",
     "examples",
+    "packaging",
     "policies",
     "proto",
     "src",

@@ -7,6 +7,9 @@ each other and run in their order; the first that fails ends the story.
 import json
 import tempfile
 import unittest
+import urllib.request
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 import documents
 from clients import Sdk, Tccli, clock_shifted, code_of, message_of
@@ -446,6 +449,18 @@ class Story(unittest.TestCase):
             self.root.cam("DeletePolicy", PolicyId=[it.PolicyId for it in left])
         summary = self.root.cam("GetAccountSummary")
         self.assertEqual((summary.User, summary.Roles, summary.Policies), (0, 0, 0))
+
+    def test_23_the_metrics_are_openmetrics(self):
+        """Prometheus's own strict parser reads all of them, and finds the calls of this story"""
+        with urllib.request.urlopen(f"http://{self.server.http}/metrics") as answer:
+            kind, text = answer.headers["Content-Type"], answer.read().decode()
+        self.assertTrue(kind.startswith("application/openmetrics-text; version=1.0.0"), kind)
+        families = {it.name: it for it in text_string_to_metric_families(text)}
+        calls = families["camgate_calls"]
+        self.assertEqual(calls.type, "counter")
+        made = [it.value for it in calls.samples if it.labels["method"] == "AddUser"]
+        self.assertGreaterEqual(sum(made), 1)
+        self.assertEqual(families["camgate_call_duration_seconds"].unit, "seconds")
 
 
 if __name__ == "__main__":

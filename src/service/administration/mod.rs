@@ -289,7 +289,7 @@ macro_rules! methods {
                 let peer = request.extensions().get::<PeerInfo>().map(|peer| peer.address);
                 let service = self.for_caller(peer, access::of_request(&request));
                 let request = request.into_inner();
-                call(stringify!($name), owner(&request), async {
+                call(&self.node, stringify!($name), owner(&request), async {
                     may_administer!($request, service.access, request)?;
                     $function(&service, request).await
                 })

@@ -25,8 +25,9 @@ use serde_json::Value;
 use super::http::receive;
 use crate::directory::service_caller::Right;
 use crate::gate::form::{Members, read_json};
-use crate::node::Node;
+use crate::node::{Node, Surface};
 use crate::service::access::{self, TokenIn};
+use crate::service::measured::{measured, of_http};
 use fault::Fault;
 
 /// Most evaluations of one request.
@@ -102,7 +103,9 @@ pub(super) fn router(
         let answer = move |request: Request| {
             let api = Arc::clone(&api);
             async move {
-                match api.answer(call, request).await {
+                let meter = api.node.meters().of(Surface::Authzen.as_str(), call.name());
+                let ending = |it: &Result<Value, Fault>| Some(of_http(it.as_ref().err()?.status));
+                match measured(&api.node, &meter, api.answer(call, request), ending).await {
                     Ok(answer) => respond(StatusCode::OK, &answer),
                     Err(fault) => respond(fault.status, &fault.body()),
                 }
@@ -120,6 +123,19 @@ enum Call {
     SearchSubject,
     SearchResource,
     SearchAction,
+}
+
+impl Call {
+    /// What metrics call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Evaluation => "evaluation",
+            Self::Evaluations => "evaluations",
+            Self::SearchSubject => "search_subject",
+            Self::SearchResource => "search_resource",
+            Self::SearchAction => "search_action",
+        }
+    }
 }
 
 impl Authzen {

@@ -24,7 +24,8 @@ use std::time::Instant;
 use tracing::{Instrument as _, debug, error, info, info_span};
 use uuid::Uuid;
 
-use crate::node::Node;
+use crate::node::{Meter, Node, Surface};
+use crate::service::measured::{measured, of_cam};
 use authenticate::Caller;
 use decode::{Form, decode};
 use description::{Action, Description, DescriptionError, Service};
@@ -108,6 +109,7 @@ impl CamApi {
 
     /// The answer to a request that could not even be read.
     pub(in crate::service) fn refuse(&self, error: CamError) -> Reply {
+        self.meter("").ended(None, Some(of_cam(&error)));
         envelope::reply(&new_request_id(), Err(error))
     }
 
@@ -118,14 +120,24 @@ impl CamApi {
         let action = received.header("x-tc-action").unwrap_or_default();
         let action: String = action.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
         let span = info_span!("cam", action, request_id);
-        async {
+        let meter = self.meter(&action);
+        let work = async {
             let outcome = self.call(received, &request_id).await;
             let code = outcome.as_ref().map_or_else(|error| error.code.as_ref(), |_| "OK");
             info!(code, elapsed_us = started.elapsed().as_micros(), "served");
-            envelope::reply(&request_id, outcome)
-        }
-        .instrument(span)
-        .await
+            outcome
+        };
+        let ending = |outcome: &Result<Done, CamError>| outcome.as_ref().err().map(of_cam);
+        let measured = measured(&self.node, &meter, work, ending);
+        envelope::reply(&request_id, measured.instrument(span).await)
+    }
+
+    /// The meter of an action; one for all names that are none.
+    fn meter(&self, action: &str) -> Arc<Meter> {
+        let mut services = self.description.services.iter();
+        let known = services.find_map(|it| it.action(action)).map(|it| it.name.clone());
+        let name = known.unwrap_or_else(|| "unknown".to_owned());
+        self.node.meters().of(Surface::CamApi.as_str(), name)
     }
 
     async fn call(&self, received: &Received, request_id: &str) -> Result<Done, CamError> {

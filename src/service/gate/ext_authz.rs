@@ -60,7 +60,7 @@ impl Authorization for ExtAuthz {
                     is_api,
                 )
             }
-            Err((refusal, is_api)) => answer(Gate::refuse(refusal), is_api),
+            Err((refusal, is_api)) => answer(self.gate.refuse(Surface::ExtAuthz, refusal), is_api),
         };
         Ok(Response::new(response))
     }

@@ -56,7 +56,7 @@ pub(in crate::service) fn router(gate: Gate) -> Router {
                 Ok((request, named)) => {
                     gate.verdict(Surface::ForwardAuth, &access, &request, &named).await
                 }
-                Err(refusal) => Gate::refuse(refusal),
+                Err(refusal) => gate.refuse(Surface::ForwardAuth, refusal),
             };
             answer(verdict)
         }

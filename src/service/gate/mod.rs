@@ -19,20 +19,29 @@ pub(super) use verdict::{Denial, IDENTITY_HEADERS, Pass, Verdict};
 
 use crate::directory::service_caller::Right;
 use crate::gate::{GateSettings, HttpRequest, Named};
-use crate::node::{Access, AccessError, Asking, GateAnswer, GateError, Node, Surface};
+use crate::node::{Access, AccessError, Asking, GateAnswer, GateError, Meter, Node, Surface};
+use crate::service::measured::measured;
 
 /// The gate over a node.
 #[derive(Debug, Clone)]
 pub struct Gate {
     node: Arc<Node>,
     settings: Arc<GateSettings>,
+    ext_authz: Arc<Meter>,
+    forward_auth: Arc<Meter>,
 }
 
 impl Gate {
     /// The gate of a node.
     #[must_use]
     pub fn new(node: Arc<Node>, settings: GateSettings) -> Self {
-        Self { node, settings: Arc::new(settings) }
+        let meter = |surface: Surface| node.meters().of(surface.as_str(), "check");
+        let (ext_authz, forward_auth) = (meter(Surface::ExtAuthz), meter(Surface::ForwardAuth));
+        Self { node, settings: Arc::new(settings), ext_authz, forward_auth }
+    }
+
+    fn meter(&self, surface: Surface) -> &Meter {
+        if surface == Surface::ExtAuthz { &self.ext_authz } else { &self.forward_auth }
     }
 
     /// Decides one request. `surface` names the protocol in the log.
@@ -46,7 +55,7 @@ impl Gate {
         let started = Instant::now();
         let request_id = Uuid::now_v7().to_string();
         let span = info_span!("gate", surface = surface.as_str(), request_id);
-        async {
+        let work = async {
             let deadline = Duration::from_millis(self.settings.deadline_ms);
             let deciding = self.decide(surface, access, request, named);
             let verdict = match tokio::time::timeout(deadline, deciding).await {
@@ -66,9 +75,9 @@ impl Gate {
             let elapsed_us = started.elapsed().as_micros();
             info!(code = verdict.code(), elapsed_us, "answered");
             verdict
-        }
-        .instrument(span)
-        .await
+        };
+        let measured = measured(&self.node, self.meter(surface), work, Verdict::ending);
+        measured.instrument(span).await
     }
 
     /// What the node says, if the proxy may ask it.
@@ -86,8 +95,10 @@ impl Gate {
     }
 
     /// A denial of a request that the proxy itself sent wrongly.
-    pub(super) fn refuse(refusal: crate::gate::Refusal) -> Verdict {
+    pub(super) fn refuse(&self, surface: Surface, refusal: crate::gate::Refusal) -> Verdict {
         let request_id = Uuid::now_v7().to_string();
-        Verdict::Deny(Box::new(Denial::of_error(&request_id, refusal.into())))
+        let verdict = Verdict::Deny(Box::new(Denial::of_error(&request_id, refusal.into())));
+        self.meter(surface).ended(None, verdict.ending());
+        verdict
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::Filter;
 use crate::gate::{GateSettings, RefusalClass};
 use crate::lang::resource::ResourceName;
-use crate::node::{CallerError, GateAnswer, GateError, Node};
+use crate::node::{CallResult, CallerError, Ending, GateAnswer, GateError, Node};
 use crate::service::cam;
 use crate::service::cam::error::CamError;
 use crate::service::{refusal, status};
@@ -55,6 +55,21 @@ impl Verdict {
         match self {
             Self::Allow(_) => "OK",
             Self::Deny(denial) => denial.code(),
+        }
+    }
+
+    /// How a call ends with it; a denial is no answer in the sense of metrics.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        match self {
+            Self::Allow(_) => None,
+            Self::Deny(denial) => Some(Ending {
+                result: match denial.class {
+                    RefusalClass::Unauthenticated | RefusalClass::Refused => CallResult::Refused,
+                    RefusalClass::CannotTell => CallResult::Failed,
+                },
+                code: denial.error.code.clone(),
+                reason: "",
+            }),
         }
     }
 }

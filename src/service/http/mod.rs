@@ -100,7 +100,8 @@ impl HttpServer {
         let graceful = GracefulShutdown::new();
         let authzen = authzen::router(Arc::clone(&node), authzen, address);
         let sessions = console_session::router(Arc::clone(&node), console);
-        let router = router(node, api).merge(gate::router(gate)).merge(sessions).merge(authzen);
+        let router =
+            router(node, api, tls.clone()).merge(gate::router(gate)).merge(sessions).merge(authzen);
         let stop = until.clone().draining();
         tokio::pin!(stop);
         let mut connections = incoming(listener, Acceptor::http(tls), CONNECTIONS_MAX);
@@ -139,8 +140,8 @@ async fn connection(router: Router, connection: Connection, watcher: Watcher) {
     }
 }
 
-fn router(node: Arc<Node>, api: Arc<CamApi>) -> Router {
-    let metrics = Metrics::new(Arc::clone(&node));
+fn router(node: Arc<Node>, api: Arc<CamApi>, tls: Option<Arc<Tls>>) -> Router {
+    let metrics = Metrics::new(Arc::clone(&node), tls);
     let metrics = move || {
         let metrics = metrics.clone();
         async move { measured(&metrics) }

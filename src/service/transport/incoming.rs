@@ -52,7 +52,9 @@ impl Acceptor {
         let Some(tls) = &self.tls else { return Ok(Connection::plain(stream, address, place)) };
         let acceptor = TlsAcceptor::from((self.config)(tls));
         let shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
-        let stream = shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let shaken = shaken.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)));
+        tls.shaken(shaken.is_err());
+        let stream = shaken?;
         Ok(Connection::tls(stream, address, place))
     }
 }

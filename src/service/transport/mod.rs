@@ -6,11 +6,14 @@
 //! other one. It must never let a connection through whose certificate was not verified.
 
 mod connection;
+mod expiry;
 mod incoming;
 mod tls;
 
 pub use connection::PeerInfo;
 pub use tls::{ClientCertificates, Tls, TlsError, TlsSettings};
+
+pub(super) use tls::TlsVitals;
 
 pub(super) use connection::Connection;
 pub(super) use incoming::{Acceptor, incoming};

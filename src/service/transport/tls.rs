@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -12,6 +13,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
 use tracing::{info, warn};
+
+use super::expiry::first_end;
 
 /// Longest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -68,6 +71,20 @@ pub enum TlsError {
 pub struct Tls {
     settings: TlsSettings,
     current: ArcSwap<Current>,
+    handshakes: AtomicU64,
+    handshakes_failed: AtomicU64,
+}
+
+/// TLS in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::service) struct TlsVitals {
+    /// Handshakes so far.
+    pub(in crate::service) handshakes: u64,
+    /// Those among them that failed.
+    pub(in crate::service) handshakes_failed: u64,
+    /// When certificates that can be read end, in seconds since 1970: the server's with those
+    /// between it and its authority, and the clients' authorities.
+    pub(in crate::service) ends: Vec<(&'static str, u64)>,
 }
 
 struct Current {
@@ -76,6 +93,7 @@ struct Current {
     /// For HTTP/2, and for HTTP/1.1.
     grpc: Arc<ServerConfig>,
     http: Arc<ServerConfig>,
+    ends: Vec<(&'static str, u64)>,
 }
 
 impl fmt::Debug for Tls {
@@ -127,7 +145,24 @@ impl Tls {
     /// [`TlsError`], which names the file.
     pub fn load(settings: TlsSettings) -> Result<Arc<Self>, TlsError> {
         let current = build(&settings, &Files::read(&settings)?)?;
-        Ok(Arc::new(Self { settings, current: ArcSwap::from_pointee(current) }))
+        let current = ArcSwap::from_pointee(current);
+        let (handshakes, handshakes_failed) = Default::default();
+        Ok(Arc::new(Self { settings, current, handshakes, handshakes_failed }))
+    }
+
+    /// A handshake is over.
+    pub(super) fn shaken(&self, has_failed: bool) {
+        self.handshakes.fetch_add(1, Ordering::Relaxed);
+        self.handshakes_failed.fetch_add(u64::from(has_failed), Ordering::Relaxed);
+    }
+
+    /// TLS in numbers.
+    pub(in crate::service) fn vitals(&self) -> TlsVitals {
+        TlsVitals {
+            handshakes: self.handshakes.load(Ordering::Relaxed),
+            handshakes_failed: self.handshakes_failed.load(Ordering::Relaxed),
+            ends: self.current.load().ends.clone(),
+        }
     }
 
     /// What a new connection of the gRPC port is served with.
@@ -190,6 +225,7 @@ fn build(settings: &TlsSettings, files: &Files) -> Result<Current, TlsError> {
         problem,
     };
     let chain = certificates(&files.certificate).map_err(of_server)?;
+    let mut ends: Vec<_> = first_end(&chain).map(|end| ("server", end)).into_iter().collect();
     let key = PrivateKeyDer::from_pem_slice(&files.key)
         .map_err(|error| of_server(format!("the key file has no key in PEM: {error}")))?;
     let provider = Arc::new(crypto::ring::default_provider());
@@ -207,7 +243,9 @@ fn build(settings: &TlsSettings, files: &Files) -> Result<Current, TlsError> {
                 problem,
             };
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(client_ca).map_err(of_clients)? {
+            let authorities = certificates(client_ca).map_err(of_clients)?;
+            ends.extend(first_end(&authorities).map(|end| ("client_ca", end)));
+            for certificate in authorities {
                 roots.add(certificate).map_err(|error| of_clients(error.to_string()))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
@@ -231,6 +269,7 @@ fn build(settings: &TlsSettings, files: &Files) -> Result<Current, TlsError> {
         digest: files.digest(),
         grpc: with_protocol(b"h2"),
         http: with_protocol(b"http/1.1"),
+        ends,
     })
 }
 

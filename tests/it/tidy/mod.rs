@@ -30,11 +30,12 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("glob", Some("src/store/policy_files.rs")),
     ("hkdf", Some("src/authn/vault/keys.rs")),
     ("moka", Some("src/node/bounded.rs")),
-    ("prometheus_client", Some("src/service/metrics.rs")),
+    ("prometheus_client", Some("src/service/metrics/")),
     ("rand", Some("src/authn/random.rs")),
     ("sled", Some("src/store/sled/")),
     ("tokio_rustls", Some("src/service/transport/")),
     ("toml_edit", Some("src/config/sources.rs")),
+    ("x509_cert", Some("src/service/transport/expiry.rs")),
 ];
 
 fn rust_files() -> Vec<RustFile> {
