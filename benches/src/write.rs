@@ -111,7 +111,7 @@ async fn read(node: Arc<Node>, readers: Arc<Readers>, checks: usize) {
             accepts_filter: false,
         };
         let started = Instant::now();
-        let mut batch = node.begin(None).await.expect("a batch");
+        let mut batch = node.begin(camgate::node::Asking::direct(), None).await.expect("a batch");
         node.check(&mut batch, query).await.expect("an answer");
         let took = started.elapsed().as_nanos() as u64;
         readers.longest_ns.fetch_max(took, Ordering::Relaxed);

@@ -41,8 +41,11 @@ async fn measure(table: &mut Table, round_ms: u64, mode: LogMode, plain: &Server
             }
         }
         let budget = if connections == 64 { Budget::AtLeast(0.75) } else { Budget::None };
-        let figure = format!("Check with the decision log, {} / without", mode.as_str());
-        table.add("log", &what, &figure, Spread::ratio(&of_with, &of_without), budget);
+        let figure = match mode {
+            LogMode::NeverDrop => "Check with the decision log, never_drop / without",
+            LogMode::BestEffort => "Check with the decision log, best_effort / without",
+        };
+        table.add("log", &what, figure, Spread::ratio(&of_with, &of_without), budget);
         let rate = Spread::new(of_with).median();
         table.remark(format!("{figure}, {what}: {rate:.0} decisions per second with it"));
     }
