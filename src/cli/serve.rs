@@ -188,10 +188,12 @@ async fn start(settings: &Settings) -> Result<Started, CliError> {
         console: settings.console,
         authzen: settings.authzen.clone(),
         tls: tls.clone(),
+        limits: settings.limits,
     };
     let http = HttpServer::bind(Arc::clone(&node), settings.http, surfaces).await;
     let http = http.map_err(|error| not_bound("http", &error))?;
-    let surfaces = GrpcSettings { gate: settings.gate.clone(), tls: tls.clone() };
+    let surfaces =
+        GrpcSettings { gate: settings.gate.clone(), tls: tls.clone(), limits: settings.limits };
     let grpc = GrpcServer::bind(Arc::clone(&node), settings.grpc, surfaces).await;
     let grpc = grpc.map_err(|error| not_bound("grpc", &error))?;
     Ok(Started { node, grpc, http, tls })

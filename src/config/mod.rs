@@ -11,6 +11,7 @@ mod console;
 mod decision_log;
 mod etcd;
 mod gate;
+mod limits;
 mod log;
 mod referee;
 mod size;
@@ -36,7 +37,7 @@ use crate::directory::Quotas;
 use crate::gate::GateSettings;
 use crate::node::RefereeSettings;
 use crate::service::transport::TlsSettings;
-use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings};
+use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings, LimitSettings};
 use api::RawApi;
 use authzen::RawAuthzen;
 use console::RawConsole;
@@ -44,6 +45,7 @@ use decision_log::RawDecisionLog;
 pub use etcd::EtcdSettings;
 use etcd::RawEtcd;
 use gate::RawGate;
+use limits::RawLimits;
 pub use log::LogFormat;
 use log::RawLog;
 use referee::RawReferee;
@@ -146,6 +148,8 @@ pub struct Settings {
     pub gate: GateSettings,
     /// Where decisions are logged: the keys of `[decision_log]`.
     pub decision_log: Option<DecisionLogSettings>,
+    /// What the server takes on at a time: the keys of `[limits]`.
+    pub limits: LimitSettings,
     /// Which decisions are made a second time: the keys of `[referee]`.
     pub referee: RefereeSettings,
     /// Where records are kept.
@@ -205,6 +209,7 @@ struct Raw {
     console: RawConsole,
     gate: RawGate,
     decision_log: RawDecisionLog,
+    limits: RawLimits,
     referee: RawReferee,
     store: String,
     etcd: RawEtcd,
@@ -266,6 +271,7 @@ impl Default for Raw {
             console: RawConsole::default(),
             gate: RawGate::default(),
             decision_log: RawDecisionLog::default(),
+            limits: RawLimits::default(),
             referee: RawReferee::default(),
             store: "sled:camgate-data".into(),
             etcd: RawEtcd::default(),
@@ -384,6 +390,7 @@ impl Settings {
             console_session_ms: raw.console.session_ms()?,
             gate: raw.gate.settings()?,
             decision_log: raw.decision_log.settings()?,
+            limits: raw.limits.settings()?,
             referee: raw.referee.settings()?,
             store: parse_store(&raw.store)?,
             etcd: raw.etcd.settings(secrets.etcd_password.as_ref())?,
@@ -539,7 +546,8 @@ fn environment_value(key: &str, text: &str) -> Value {
         | "gate.cache_ms"
         | "gate.deadline_ms"
         | "log.slow_ms" => whole(text),
-        _ if key.starts_with("quotas.") || key.starts_with("api.") => whole(text),
+        "limits.buffer_bytes_max" => None,
+        _ if ["quotas.", "api.", "limits."].iter().any(|it| key.starts_with(it)) => whole(text),
         _ => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))

@@ -6,15 +6,24 @@
 
 use std::marker::PhantomData;
 
+use prost::bytes::Buf as _;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 use prost::{DecodeError, Message, Name};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstEncoder};
 
-use super::status::{bad_answer, bad_request};
+use super::status::{bad_answer, bad_request, status};
+use super::wire::request::{BATCH_ENTRIES_MAX, at_most};
+use crate::directory::folder::FOLDER_FILES_MAX;
 
 /// How the names of the messages that callers send end; every other message is an answer.
 const REQUEST_SUFFIX: &str = "Request";
+/// The long messages, and what they have many of: the field, its number, and how many are read.
+const COUNTED: [(&str, &str, u32, usize); 2] = [
+    ("BatchCheckRequest", "entries", 1, BATCH_ENTRIES_MAX),
+    ("ApplyAccountRequest", "files", 2, FOLDER_FILES_MAX),
+];
 /// What `DecodeError` says before the fields and the problem.
 const DECODE_ERROR_PREFIX: &str = "failed to decode Protobuf message: ";
 
@@ -60,6 +69,7 @@ impl<U: Message + Name + Default> Decoder for ApiDecoder<U> {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        check_count(U::NAME, buffer.chunk())?;
         U::decode(buffer).map(Some).map_err(|error| {
             let (field, problem) = explain(&error);
             if U::NAME.ends_with(REQUEST_SUFFIX) {
@@ -69,6 +79,28 @@ impl<U: Message + Name + Default> Decoder for ApiDecoder<U> {
             }
         })
     }
+}
+
+/// That a message has no more entries than are read. An empty entry has two bytes, and hundreds
+/// once it is decoded, so they are counted before.
+fn check_count(name: &str, message: &[u8]) -> Result<(), Status> {
+    let Some((_, field, tag, limit)) = COUNTED.iter().find(|it| it.0 == name) else {
+        return Ok(());
+    };
+    at_most(field, field, *limit, count_fields(message, *tag)).map_err(status)
+}
+
+/// How often a message has a field, at its top; up to where it is no message any more.
+fn count_fields(mut message: &[u8], wanted: u32) -> usize {
+    let mut count = 0;
+    while !message.is_empty() {
+        let Ok((tag, kind)) = decode_key(&mut message) else { return count };
+        count += usize::from(tag == wanted);
+        if skip_field(kind, tag, &mut message, DecodeContext::default()).is_err() {
+            return count;
+        }
+    }
+    count
 }
 
 /// The path of the field that cannot be decoded, and why. The path is empty when the fault is
@@ -91,6 +123,25 @@ fn explain(error: &DecodeError) -> (String, String) {
 mod tests {
     use super::*;
     use crate::service::proto::CreatePolicyRequest;
+
+    #[test]
+    fn entries_are_counted_before_they_are_decoded() {
+        use crate::service::proto::{BatchCheckRequest, CheckRequest, Consistency};
+        let entry = CheckRequest { action: "a".to_owned(), ..CheckRequest::default() };
+        let consistency = Some(Consistency { at_least: "x".to_owned() });
+        for entries in [0, 1, 100, 101] {
+            let entries = vec![entry.clone(); entries];
+            let batch = BatchCheckRequest { entries, consistency: consistency.clone() };
+            let bytes = batch.encode_to_vec();
+            assert_eq!(count_fields(&bytes, 1), batch.entries.len());
+            assert_eq!(
+                check_count("BatchCheckRequest", &bytes).is_ok(),
+                batch.entries.len() <= 100
+            );
+        }
+        // What is no message is told by the decoder.
+        assert_eq!(count_fields(b"\x0a\x00\x0a\xff", 1), 2);
+    }
 
     fn explained(bytes: &[u8]) -> (String, String) {
         explain(&CreatePolicyRequest::decode(bytes).unwrap_err())

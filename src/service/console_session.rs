@@ -75,7 +75,12 @@ struct Begun {
 
 async fn sign_in(node: &Node, request: Request) -> Result<Begun, (StatusCode, CamError)> {
     let bad = |error: CamError| (StatusCode::BAD_REQUEST, error);
-    let received = receive::receive(request).await.map_err(bad)?;
+    let received = receive::receive(request).await.map_err(|error| {
+        let is_busy = error.code == receive::TOO_MUCH;
+        let status =
+            if is_busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
+        (status, error)
+    })?;
     let kind = received.header("content-type").unwrap_or_default();
     let media = kind.split(';').next().unwrap_or_default().trim();
     if !media.eq_ignore_ascii_case("application/json") {

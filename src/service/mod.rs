@@ -20,6 +20,7 @@ mod gate;
 mod http;
 mod measured;
 mod metrics;
+mod overload;
 mod page;
 pub mod proto;
 mod refusal;
@@ -53,11 +54,13 @@ pub use cam::ApiSettings;
 pub use console_session::ConsoleSettings;
 pub use gate::{ExtAuthz, Gate};
 pub use http::{HttpServer, HttpSettings};
+pub use overload::LimitSettings;
 pub use status::{ApiError, ERROR_DOMAIN};
 pub use watch::Watching;
 
 use self::access::Callers;
 use self::ending::{Ending, Until};
+use self::overload::{Admission, Port};
 use self::transport::{Acceptor, Tls, incoming};
 use crate::gate::{BODY_BYTES_MAX, GateSettings};
 use crate::node::Node;
@@ -76,12 +79,6 @@ const ADMINISTRATION_BYTES_MAX: usize = 72 * 1024 * 1024;
 const GATE_BYTES_MAX: usize = BODY_BYTES_MAX * 2;
 /// Longest request of the watch, of exports and about callers, in bytes.
 const SMALL_REQUEST_BYTES_MAX: usize = 64 * 1024;
-/// Longest header list of a request, in bytes.
-const HEADER_BYTES_MAX: u32 = 16 * 1024;
-/// Most connections at a time; more wait to be accepted.
-const CONNECTIONS_MAX: usize = 4_096;
-/// Most requests of one connection at a time.
-const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
 
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +109,8 @@ pub struct GrpcSettings {
     pub gate: GateSettings,
     /// Certificates; plain without them.
     pub tls: Option<Arc<Tls>>,
+    /// What it takes on at a time.
+    pub limits: LimitSettings,
 }
 
 /// A gRPC server that listens and does not serve yet.
@@ -120,6 +119,7 @@ pub struct GrpcServer {
     node: Arc<Node>,
     gate: GateSettings,
     tls: Option<Arc<Tls>>,
+    port: Arc<Port>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -134,11 +134,12 @@ impl GrpcServer {
         address: SocketAddr,
         settings: GrpcSettings,
     ) -> Result<Self, ServeError> {
-        let GrpcSettings { gate, tls } = settings;
+        let GrpcSettings { gate, tls, limits } = settings;
+        let port = Port::new("grpc", limits);
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { node, gate, tls, listener, address })
+        Ok(Self { node, gate, tls, port, listener, address })
     }
 
     /// Where it listens.
@@ -192,12 +193,13 @@ impl GrpcServer {
     /// As [`GrpcServer::serve`].
     pub async fn serve_until(
         self,
-        http: HttpServer,
+        mut http: HttpServer,
         stop: impl Future<Output = ()> + Send,
         drain: Duration,
         hurry: impl Future<Output = ()> + Send,
     ) -> Result<(), ServeError> {
         let node = Arc::clone(&self.node);
+        http.measures(Arc::clone(&self.port));
         let (ending, until) = Ending::new();
         let result = {
             let grpc = async {
@@ -218,21 +220,22 @@ impl GrpcServer {
     }
 
     async fn run(self, until: Until) -> Result<(), ServeError> {
-        let Self { node, gate, tls, listener, address } = self;
+        let Self { node, gate, tls, port, listener, address } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
         let v1 = reflection().build_v1()?;
         let v1alpha = reflection().build_v1alpha()?;
         let is_ready = node.readiness().borrow().is_ready();
         report(&reporter, is_ready).await;
         let follow = tokio::spawn(follow_readiness(Arc::clone(&node), reporter.clone()));
-        let router = Server::builder()
-            .http2_max_header_list_size(HEADER_BYTES_MAX)
-            .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        let watching_over = tokio::spawn(Arc::clone(&port).watch_over());
+        let router = server(port.limits())
+            .layer(Admission)
             .add_routes(routes(&node, gate))
             .add_service(health)
             .add_service(v1)
             .add_service(v1alpha);
-        let incoming = incoming(listener, Acceptor::grpc(tls), CONNECTIONS_MAX);
+        let connections_max = port.limits().grpc_connections_max;
+        let incoming = incoming(listener, Acceptor::grpc(tls, port), connections_max);
         let follower = follow.abort_handle();
         let begin = until.clone();
         let serving = router.serve_with_incoming_shutdown(incoming, async move {
@@ -247,8 +250,22 @@ impl GrpcServer {
             () = until.over() => Ok(()),
         };
         follower.abort();
+        watching_over.abort();
         Ok(result?)
     }
+}
+
+/// HTTP/2 as this port speaks it. Nothing is left to the library's defaults.
+fn server(limits: &LimitSettings) -> Server {
+    Server::builder()
+        .http2_max_header_list_size(limits.metadata_bytes_max)
+        .max_concurrent_streams(limits.calls_per_connection_max)
+        .initial_stream_window_size(overload::STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(overload::CONNECTION_WINDOW_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(overload::RESET_STREAMS_MAX))
+        .http2_max_local_error_reset_streams(Some(overload::FAULTY_STREAMS_MAX))
+        .http2_keepalive_interval(Some(Duration::from_millis(limits.keepalive_interval_ms)))
+        .http2_keepalive_timeout(Some(Duration::from_millis(limits.keepalive_wait_ms_max)))
 }
 
 /// The services that callers must be known for, where they must be known at all.

@@ -11,10 +11,12 @@
 //! | id or name taken | ALREADY_EXISTS |
 //! | the state does not allow it, the thing is in use | FAILED_PRECONDITION |
 //! | a quota, or the engine's largest commit | RESOURCE_EXHAUSTED |
+//! | more calls, or longer messages, than the server takes on | RESOURCE_EXHAUSTED |
 //! | changed after `if_revision`, or contended; an export too slow for the writes | ABORTED |
 //! | asked for a revision not held yet; store unreachable; stopping | UNAVAILABLE |
 //! | asked for a revision not held any more | OUT_OF_RANGE |
 //! | stored, but not visible here in time | DEADLINE_EXCEEDED |
+//! | the caller's deadline, or the longest time of a call, has passed | DEADLINE_EXCEEDED |
 //! | stored bytes corrupt | DATA_LOSS |
 //! | a fault of the program | INTERNAL |
 //!
@@ -22,6 +24,8 @@
 
 use std::collections::HashMap;
 
+use hyper::HeaderMap;
+use hyper::header::HeaderValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 use tracing::error;
@@ -33,6 +37,7 @@ use crate::directory::{DirectoryError, ErrorKind, ExecuteAllError};
 use crate::lang::diagnostic::{Diagnostic, Severity};
 use crate::node::{AccessError, CallResult, CallersError, Ending, NodeError};
 use crate::service::cam::error::CamError;
+use crate::service::overload::{RETRY_AFTER, Refused};
 use crate::store::StoreError;
 use crate::store::archive::ArchiveError;
 
@@ -396,4 +401,53 @@ pub(super) fn bad_answer(message_name: &str, field: &str, problem: &str) -> Stat
 /// The status of a node's error.
 pub(super) fn status(error: NodeError) -> Status {
     ApiError::from(error).into()
+}
+
+/// The status of a call that is not gone on with. Whom the server has no room for is told when to
+/// try again.
+pub(super) fn refused(why: Refused) -> Status {
+    let message = why.to_string();
+    let (code, reason) = match why {
+        Refused::Busy { .. } | Refused::OpenCalls { .. } | Refused::Buffers { .. } => {
+            (Code::ResourceExhausted, "OVERLOADED")
+        }
+        Refused::MessageTooLong { .. } => (Code::ResourceExhausted, "MESSAGE_TOO_LONG"),
+        Refused::MessageLate { .. } => (Code::DeadlineExceeded, "MESSAGE_LATE"),
+        Refused::Deadline => (Code::DeadlineExceeded, "DEADLINE"),
+        Refused::TooSlow { .. } => (Code::DeadlineExceeded, "TOO_SLOW"),
+    };
+    let mut metadata = HashMap::new();
+    let mut number = |name: &str, number: &dyn ToString| {
+        metadata.insert(name.to_owned(), number.to_string());
+    };
+    match why {
+        Refused::Busy { class, limit } => {
+            number("limit", &limit);
+            number("kind", &class.name());
+        }
+        Refused::OpenCalls { limit } | Refused::Buffers { limit } => number("limit", &limit),
+        Refused::MessageTooLong { limit, actual } => {
+            number("limit", &limit);
+            number("actual", &actual);
+        }
+        Refused::MessageLate { limit_ms } | Refused::TooSlow { limit_ms } => {
+            number("limit_ms", &limit_ms);
+        }
+        Refused::Deadline => {}
+    }
+    let mut details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata);
+    if reason == "OVERLOADED" {
+        details.set_retry_info(Some(RETRY_AFTER));
+    }
+    Status::with_error_details(code, message, details)
+}
+
+/// The end of an answer that has begun, with a status.
+pub(super) fn trailers(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    if status.add_header(&mut trailers).is_err() {
+        // Only metadata of our own could be at fault, and there is none.
+        trailers.insert("grpc-status", HeaderValue::from_static("13"));
+    }
+    trailers
 }

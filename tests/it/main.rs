@@ -50,6 +50,8 @@ mod layer;
 #[cfg(feature = "server")]
 mod observability;
 #[cfg(feature = "server")]
+mod overload;
+#[cfg(feature = "server")]
 mod packaging;
 #[cfg(feature = "server")]
 mod process;

@@ -159,8 +159,11 @@ impl Authzen {
 /// The body, which must be a JSON object.
 async fn read(request: Request) -> Result<Members, Fault> {
     let received = receive::receive(request).await.map_err(|error| {
-        let is_long = error.code == "RequestSizeLimitExceeded";
-        let status = if is_long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+        let status = match error.code.as_ref() {
+            "RequestSizeLimitExceeded" => StatusCode::PAYLOAD_TOO_LARGE,
+            receive::TOO_MUCH => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
         Fault { status, message: error.message }
     })?;
     let kind = received.header("content-type").unwrap_or_default();

@@ -26,6 +26,7 @@ use crate::service::envoy::core::header_value_option::HeaderAppendAction;
 use crate::service::envoy::core::{HeaderValue, HeaderValueOption};
 use crate::service::envoy::kind::{HttpStatus, StatusCode};
 use crate::service::envoy::rpc;
+use crate::service::overload::IsShed;
 
 /// Where Envoy says whether it sent the whole body.
 const PARTIAL_HEADER: &str = "x-envoy-auth-partial-body";
@@ -51,8 +52,10 @@ impl Authorization for ExtAuthz {
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
         let access = access::of_request(&request);
+        let is_shed = request.extensions().get::<IsShed>().is_some();
         let attributes = request.into_inner().attributes.unwrap_or_default();
         let response = match self.read(attributes) {
+            Ok((request, _)) if is_shed => answer(Gate::overloaded(), reads_envelope(&request)),
             Ok((request, named)) => {
                 let is_api = reads_envelope(&request);
                 answer(

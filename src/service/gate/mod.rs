@@ -14,7 +14,7 @@ use tracing::{Instrument as _, info, info_span, warn};
 use uuid::Uuid;
 
 pub use ext_authz::ExtAuthz;
-pub(super) use forward_auth::router;
+pub(super) use forward_auth::{FORWARD_AUTH_PATH, router};
 pub(super) use verdict::{Denial, IDENTITY_HEADERS, Pass, Verdict};
 
 use crate::directory::service_caller::Right;
@@ -100,5 +100,11 @@ impl Gate {
         let verdict = Verdict::Deny(Box::new(Denial::of_error(&request_id, refusal.into())));
         self.meter(surface).ended(None, verdict.ending());
         verdict
+    }
+
+    /// A denial of a request that the server has no room for.
+    fn overloaded() -> Verdict {
+        let request_id = Uuid::now_v7().to_string();
+        Verdict::Deny(Box::new(Denial::overloaded(&request_id)))
     }
 }

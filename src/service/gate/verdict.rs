@@ -129,6 +129,12 @@ impl Denial {
         Self::new(request_id, RefusalClass::CannotTell, error)
     }
 
+    pub(super) fn overloaded(request_id: &str) -> Self {
+        let message = "the server has too much to do: wait and try again";
+        let error = CamError::new("ServiceUnavailable", message);
+        Self::new(request_id, RefusalClass::CannotTell, error)
+    }
+
     fn new(request_id: &str, class: RefusalClass, error: CamError) -> Self {
         let metadata = Map::from_iter([
             ("outcome".to_owned(), json!("DENY")),

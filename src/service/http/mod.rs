@@ -4,15 +4,18 @@
 //! decide anything, and never answer `/` with another status than 200: official clients would take
 //! it for a failure of the transport and not read the error.
 
+mod admission;
 mod limits;
 pub(super) mod receive;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::{any, get};
 use hyper::StatusCode;
@@ -32,10 +35,11 @@ use super::console_session::{self, ConsoleSettings};
 use super::ending::Until;
 use super::gate::{self, Gate};
 use super::metrics::{self, Metrics};
+use super::overload::{LimitSettings, Port};
 use super::transport::{Acceptor, Connection, Tls, incoming};
 use crate::gate::GateSettings;
 use crate::node::Node;
-use limits::{CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADERS_MAX, HEADERS_TIME_MAX};
+use limits::{HEADER_BYTES_MAX, HEADERS_MAX};
 
 /// The header of the revision that an answer holds; a token that gRPC takes as `at_least`.
 const REVISION_HEADER: &str = "x-camgate-revision";
@@ -53,6 +57,8 @@ pub struct HttpSettings {
     pub gate: GateSettings,
     /// Certificates; plain without them.
     pub tls: Option<Arc<Tls>>,
+    /// What it takes on at a time.
+    pub limits: LimitSettings,
 }
 
 /// An HTTP server that listens and does not serve yet.
@@ -64,6 +70,9 @@ pub struct HttpServer {
     console: ConsoleSettings,
     authzen: AuthzenSettings,
     tls: Option<Arc<Tls>>,
+    port: Arc<Port>,
+    /// The ports that `/metrics` tells about.
+    measured: Vec<Arc<Port>>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -83,8 +92,10 @@ impl HttpServer {
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let HttpSettings { console, authzen, tls, .. } = settings;
-        Ok(Self { node, api, gate, console, authzen, tls, listener, address })
+        let HttpSettings { console, authzen, tls, limits, .. } = settings;
+        let port = Port::new("http", limits);
+        let measured = vec![Arc::clone(&port)];
+        Ok(Self { node, api, gate, console, authzen, tls, port, measured, listener, address })
     }
 
     /// Where it listens.
@@ -93,23 +104,34 @@ impl HttpServer {
         self.address
     }
 
+    /// `/metrics` tells about one more port.
+    pub(super) fn measures(&mut self, port: Arc<Port>) {
+        self.measured.push(port);
+    }
+
     /// Serves until nothing new is to be taken, then finishes what is under way.
     pub(super) async fn run(self, until: Until) {
-        let Self { node, api, gate, console, authzen, tls, listener, address } = self;
+        let Self { node, api, gate, console, authzen, tls, port, measured, listener, address } =
+            self;
         info!(%address, "HTTP is served");
         let graceful = GracefulShutdown::new();
         let authzen = authzen::router(Arc::clone(&node), authzen, address);
         let sessions = console_session::router(Arc::clone(&node), console);
-        let router =
-            router(node, api, tls.clone()).merge(gate::router(gate)).merge(sessions).merge(authzen);
+        let router = router(node, api, tls.clone(), measured);
+        let router = router.merge(gate::router(gate)).merge(sessions).merge(authzen);
+        let router = router.layer(from_fn(admission::middleware));
         let stop = until.clone().draining();
         tokio::pin!(stop);
-        let mut connections = incoming(listener, Acceptor::http(tls), CONNECTIONS_MAX);
+        let watching_over = tokio::spawn(Arc::clone(&port).watch_over());
+        let limits = *port.limits();
+        let acceptor = Acceptor::http(tls, port);
+        let mut connections = incoming(listener, acceptor, limits.http_connections_max);
         loop {
             tokio::select! {
                 ready = connections.next() => match ready {
                     Some(Ok(ready)) => {
-                        tokio::spawn(connection(router.clone(), ready, graceful.watcher()));
+                        let watcher = graceful.watcher();
+                        tokio::spawn(connection(router.clone(), ready, limits, watcher));
                     }
                     Some(Err(_)) => {}
                     None => break,
@@ -122,16 +144,22 @@ impl HttpServer {
             () = graceful.shutdown() => {}
             () = until.over() => {}
         }
+        watching_over.abort();
     }
 }
 
-async fn connection(router: Router, connection: Connection, watcher: Watcher) {
+async fn connection(
+    router: Router,
+    connection: Connection,
+    limits: LimitSettings,
+    watcher: Watcher,
+) {
     let peer = connection.peer().clone();
     let address = peer.address;
     let service = TowerToHyperService::new(router.layer(axum::Extension(peer)));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_TIME_MAX)
+        .header_read_timeout(Duration::from_millis(limits.http_headers_ms_max))
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(connection), service);
@@ -140,8 +168,13 @@ async fn connection(router: Router, connection: Connection, watcher: Watcher) {
     }
 }
 
-fn router(node: Arc<Node>, api: Arc<CamApi>, tls: Option<Arc<Tls>>) -> Router {
-    let metrics = Metrics::new(Arc::clone(&node), tls);
+fn router(
+    node: Arc<Node>,
+    api: Arc<CamApi>,
+    tls: Option<Arc<Tls>>,
+    ports: Vec<Arc<Port>>,
+) -> Router {
+    let metrics = Metrics::new(Arc::clone(&node), tls, ports);
     let metrics = move || {
         let metrics = metrics.clone();
         async move { measured(&metrics) }

@@ -4,6 +4,7 @@
 //! anything about accounts, principals or policies: who may scrape need not be one who may read.
 
 mod calls;
+mod ports;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,8 +21,10 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::audit::decision_log::LogVitals;
 use crate::engine::{Layer, Reason};
 use crate::node::{CacheVitals, Node, RefereeVitals, Vitals};
+use crate::service::overload::Port;
 use crate::service::transport::{Tls, TlsVitals};
 use calls::{put_calls, put_duration, put_durations};
+use ports::PortsCollector;
 
 /// The content type of the answer: OpenMetrics' text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,12 +36,13 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Those of this node, and of the certificates that its ports show.
-    pub(super) fn new(node: Arc<Node>, tls: Option<Arc<Tls>>) -> Self {
+    /// Those of this node, of the certificates that its ports show, and of what they take on.
+    pub(super) fn new(node: Arc<Node>, tls: Option<Arc<Tls>>, ports: Vec<Arc<Port>>) -> Self {
         let mut registry = Registry::with_prefix("camgate");
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program", build);
         registry.register_collector(Box::new(NodeCollector { node }));
+        registry.register_collector(Box::new(PortsCollector::new(ports)));
         if let Some(tls) = tls {
             registry.register_collector(Box::new(TlsCollector { tls }));
         }

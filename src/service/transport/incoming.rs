@@ -1,12 +1,13 @@
 //! From a listener to connections: accepted one after the other, shaken hands with side by side.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_stream::wrappers::ReceiverStream;
@@ -14,9 +15,8 @@ use tracing::{debug, warn};
 
 use super::connection::{Connection, Place};
 use super::tls::Tls;
+use crate::service::overload::{Cut, Peer, Port};
 
-/// Longest handshake.
-const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Connections that are ready before somebody serves them.
 const READY_MAX: usize = 64;
 /// Longest wait for one of the connections to end, after another could not be accepted.
@@ -27,17 +27,20 @@ const ACCEPT_WAIT_MAX: Duration = Duration::from_millis(100);
 pub(in crate::service) struct Acceptor {
     tls: Option<Arc<Tls>>,
     config: fn(&Tls) -> Arc<ServerConfig>,
+    port: Arc<Port>,
+    /// Whether its clients speak HTTP/2.
+    is_grpc: bool,
 }
 
 impl Acceptor {
     /// For the gRPC port.
-    pub(in crate::service) fn grpc(tls: Option<Arc<Tls>>) -> Self {
-        Self { tls, config: Tls::grpc }
+    pub(in crate::service) fn grpc(tls: Option<Arc<Tls>>, port: Arc<Port>) -> Self {
+        Self { tls, config: Tls::grpc, port, is_grpc: true }
     }
 
     /// For the HTTP port.
-    pub(in crate::service) fn http(tls: Option<Arc<Tls>>) -> Self {
-        Self { tls, config: Tls::http }
+    pub(in crate::service) fn http(tls: Option<Arc<Tls>>, port: Arc<Port>) -> Self {
+        Self { tls, config: Tls::http, port, is_grpc: false }
     }
 
     /// The connection, once its handshake is done.
@@ -49,13 +52,49 @@ impl Acceptor {
     ) -> io::Result<Connection> {
         // Only a matter of speed.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return Ok(Connection::plain(stream, address, place)) };
+        let load = Registered::new(&self.port);
+        let Some(tls) = &self.tls else {
+            return Ok(Connection::plain(stream, address, load.stays(), place));
+        };
         let acceptor = TlsAcceptor::from((self.config)(tls));
-        let shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
-        let shaken = shaken.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)));
+        let limit = Duration::from_millis(self.port.limits().handshake_ms_max);
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(limit, acceptor.accept(stream)) => shaken,
+            () = poll_fn(|context| load.peer.poll_cut(context)) => {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        };
+        let shaken = shaken.unwrap_or_else(|_| {
+            load.peer.cut(Cut::Handshake);
+            Err(io::ErrorKind::TimedOut.into())
+        });
         tls.shaken(shaken.is_err());
-        let stream = shaken?;
-        Ok(Connection::tls(stream, address, place))
+        Ok(Connection::tls(shaken?, address, load.stays(), place))
+    }
+}
+
+/// A connection that is counted, until it is handed on or gone.
+struct Registered {
+    peer: Arc<Peer>,
+    stays: bool,
+}
+
+impl Registered {
+    fn new(port: &Arc<Port>) -> Self {
+        Self { peer: port.connected(), stays: false }
+    }
+
+    fn stays(mut self) -> Arc<Peer> {
+        self.stays = true;
+        Arc::clone(&self.peer)
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        if !self.stays {
+            self.peer.port().disconnected(&self.peer);
+        }
     }
 }
 
@@ -66,8 +105,8 @@ struct Places {
     freed: Arc<Notify>,
 }
 
-/// The connections of a listener as they become ready, so many at a time: further ones wait to be
-/// accepted. It ends when nobody takes them any more.
+/// The connections of a listener as they become ready, so many at a time: a further one takes the
+/// place of one that is idle, or waits. It ends when nobody takes them any more.
 pub(in crate::service) fn incoming(
     listener: TcpListener,
     acceptor: Acceptor,
@@ -88,15 +127,19 @@ async fn accept_all(
         Places { free: Arc::new(Semaphore::new(connections_max)), freed: Arc::new(Notify::new()) };
     loop {
         let accepted = tokio::select! {
-            accepted = accept_one(&listener, &places) => accepted,
+            accepted = accept_one(&listener, &places, &acceptor.port) => accepted,
             () = ready.closed() => return,
         };
         let Some((stream, address, place)) = accepted else { continue };
         let (acceptor, ready) = (acceptor.clone(), ready.clone());
         tokio::spawn(async move {
             match acceptor.accept(stream, address, place).await {
-                // An error means that nothing is served any more.
-                Ok(connection) => drop(ready.send(Ok(connection)).await),
+                Ok(connection) => {
+                    let connection =
+                        if acceptor.is_grpc { connection.with_hello() } else { connection };
+                    // An error means that nothing is served any more.
+                    drop(ready.send(Ok(connection)).await);
+                }
                 Err(error) => debug!(%address, %error, "no handshake"),
             }
         });
@@ -107,21 +150,39 @@ async fn accept_all(
 async fn accept_one(
     listener: &TcpListener,
     places: &Places,
+    port: &Port,
 ) -> Option<(TcpStream, SocketAddr, Place)> {
-    let permit = Arc::clone(&places.free).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, address)) => Some((stream, address, Place::new(permit, &places.freed))),
-        Err(error) if is_of_the_client(&error) => {
-            debug!(%error, "a connection was gone before it was accepted");
-            None
+    let accepted = match listener.accept().await {
+        Ok((stream, address)) => {
+            let permit = place(places, port).await?;
+            return Some((stream, address, Place::new(permit, &places.freed)));
         }
-        Err(error) => {
-            // Out of descriptors, say: to try again at once would only spin. A connection that ends
-            // gives one back; those of the rest of the program do not tell.
-            let ended = places.freed.notified();
-            warn!(%error, "a connection could not be accepted");
-            let _either = tokio::time::timeout(ACCEPT_WAIT_MAX, ended).await;
-            None
+        Err(error) => error,
+    };
+    if is_of_the_client(&accepted) {
+        debug!(error = %accepted, "a connection was gone before it was accepted");
+        return None;
+    }
+    // Out of descriptors, say: to try again at once would only spin. A connection that ends gives
+    // one back; those of the rest of the program do not tell.
+    let ended = places.freed.notified();
+    warn!(error = %accepted, "a connection could not be accepted");
+    port.make_room();
+    let _either = tokio::time::timeout(ACCEPT_WAIT_MAX, ended).await;
+    None
+}
+
+/// A place for one more connection; where there is none, another connection has to go.
+async fn place(places: &Places, port: &Port) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(&places.free).try_acquire_owned() {
+        return Some(permit);
+    }
+    loop {
+        port.make_room();
+        let free = Arc::clone(&places.free).acquire_owned();
+        // When all are in use, one may be idle a moment later.
+        if let Ok(permit) = tokio::time::timeout(ACCEPT_WAIT_MAX, free).await {
+            return permit.ok();
         }
     }
 }

@@ -113,7 +113,7 @@ async fn messages_over_the_limit_are_refused_unread() {
     server.create_account().await;
     for (path, bytes) in [(CHECK, 4 * 1024 * 1024 + 1), (WATCH, 64 * 1024 + 1)] {
         let status = send(&server, path, vec![0xff; bytes]).await.unwrap_err();
-        assert_eq!(status.code(), Code::OutOfRange, "{path}: {status:?}");
+        assert_eq!(status.code(), Code::ResourceExhausted, "{path}: {status:?}");
         assert!(status.message().contains("limit"), "{}", status.message());
     }
     assert_eq!(server.outcome(ROOT, "im:SendMsg", &app(APPS[0])).await, pb::Outcome::Allow);
