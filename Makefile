@@ -79,6 +79,7 @@ test-all: tools packages
 	{ $(CARGO) test $(FEATURES) --lib --bins --example cells --test it --test prop && \
 	  $(CARGO) test $(FEATURES) --doc && \
 	  CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_TEST) $(CARGO) test $(FEATURES) --test crash && \
+	  $(CARGO) test $(FEATURES) --test disk && \
 	  $(CARGO) test $(FEATURES) --test cluster -- --nocapture --test-threads 1; } 2>&1 \
 	  | tee $(TEST_LOG)
 

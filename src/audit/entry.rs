@@ -46,6 +46,8 @@ pub struct Origin {
     pub source: String,
     /// The id of the request; empty where there is none.
     pub request_id: String,
+    /// The name of the service caller that brought it; empty where there is none.
+    pub service_caller: String,
 }
 
 /// What a record was or became.

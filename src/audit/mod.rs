@@ -8,7 +8,8 @@
 //! from values and verifies chains; the node writes and reads them. An entry must never hold a
 //! secret: whoever makes it gives bytes in which secrets are replaced.
 //!
-//! Commits of the operator's own presets belong to no account and are not in any account's log.
+//! What belongs to no account, service callers and the operator's own presets, has a log of its
+//! own, chained in the same way, as of account 0.
 
 mod chain;
 pub mod decision_log;

@@ -26,13 +26,26 @@ pub async fn changes(client: &mut Client, first_sequence: u64) -> Result<Answer,
             break response.revision;
         }
     };
-    let rows = records.iter().map(row).collect();
-    let header = ["NUMBER", "TIME", "WHO", "FROM", "CALL", "OPERATIONS", "RECORDS", "PROVED"];
-    let text = table_or("no changes", &header, rows);
+    let text = rows(&records);
     let list: Vec<Value> = records.iter().map(record).collect();
     let answer = Answer::new(json!({ "changes": list, "revision": revision }), text);
     let is_proved = records.iter().all(|it| it.is_verified);
     Ok(if is_proved { answer } else { answer.with_status(ExitStatus::Denied) })
+}
+
+/// Entries as a table.
+pub(super) fn rows(records: &[proto::ChangeRecord]) -> String {
+    let header = ["NUMBER", "TIME", "WHO", "FROM", "CALL", "OPERATIONS", "RECORDS", "PROVED"];
+    table_or("no changes", &header, records.iter().map(row).collect())
+}
+
+/// An entry as one line of a stream.
+pub(super) fn line(record: &proto::ChangeRecord) -> String {
+    let cells = row(record);
+    let keys: Vec<&str> = record.records.iter().map(|it| it.key.as_str()).collect();
+    let proof = if record.is_verified { String::new() } else { format!(" ({})", record.problem) };
+    let said: Vec<&str> = cells.iter().take(6).map(String::as_str).collect();
+    format!("{} {}{proof}", said.join(" "), keys.join(" "))
 }
 
 fn row(record: &proto::ChangeRecord) -> Vec<String> {
@@ -52,7 +65,12 @@ fn row(record: &proto::ChangeRecord) -> Vec<String> {
 fn who(actor: Option<&proto::ChangeActor>) -> String {
     match actor {
         None => String::new(),
-        Some(proto::ChangeActor { uin: None, .. }) => "operator".to_owned(),
+        Some(proto::ChangeActor { uin: None, service_caller, .. }) if service_caller.is_empty() => {
+            "operator".to_owned()
+        }
+        Some(proto::ChangeActor { uin: None, service_caller, .. }) => {
+            format!("operator ({service_caller})")
+        }
         Some(proto::ChangeActor { uin: Some(uin), session, .. }) if session.is_empty() => {
             uin.to_string()
         }
@@ -60,7 +78,8 @@ fn who(actor: Option<&proto::ChangeActor>) -> String {
     }
 }
 
-fn record(record: &proto::ChangeRecord) -> Value {
+/// An entry for programs.
+pub(super) fn record(record: &proto::ChangeRecord) -> Value {
     let protocol = proto::ChangeProtocol::try_from(record.protocol)
         .map_or_else(|_| String::new(), |it| view::word(it.as_str_name(), "CHANGE_PROTOCOL"));
     let actor = record.actor.as_ref().map(|actor| {
@@ -69,6 +88,7 @@ fn record(record: &proto::ChangeRecord) -> Value {
             "owner_uin": actor.owner_uin,
             "secret_id": actor.secret_id,
             "session": actor.session,
+            "service_caller": actor.service_caller,
         })
     });
     json!({

@@ -15,6 +15,7 @@ use crate::config::{ClientSettings, Settings};
 use crate::service::bearer::{Bearer, Link};
 use crate::service::proto;
 use proto::administration_service_client::AdministrationServiceClient;
+use proto::audit_service_client::AuditServiceClient;
 use proto::authorization_service_client::AuthorizationServiceClient;
 use proto::caller_service_client::CallerServiceClient;
 use proto::store_service_client::StoreServiceClient;
@@ -32,6 +33,8 @@ pub struct Client {
     pub authorization: AuthorizationServiceClient<Link>,
     /// Administers.
     pub administration: AdministrationServiceClient<Link>,
+    /// Verifies and follows change logs.
+    pub audit: AuditServiceClient<Link>,
     /// Administers service callers.
     pub callers: CallerServiceClient<Link>,
     /// Exports the store.
@@ -117,6 +120,7 @@ impl Client {
         Ok(Self {
             authorization: AuthorizationServiceClient::new(link.clone()),
             administration: AdministrationServiceClient::new(link.clone()),
+            audit: AuditServiceClient::new(link.clone()),
             callers: CallerServiceClient::new(link.clone()),
             store: StoreServiceClient::new(link.clone()),
             watch: WatchServiceClient::new(link),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::answer::CliError;
 use super::client::Client;
 use super::stores;
+use crate::audit::Origin;
 use crate::config::Settings;
+use crate::directory::UnixMillis;
 use crate::node::{
-    Clock as _, NodeError, SystemClock, create_caller, create_token, delete_caller, delete_token,
-    list_callers, update_caller,
+    Clock as _, NodeError, SystemClock, Trace, create_caller, create_token, delete_caller,
+    delete_token, list_callers, update_caller,
 };
 use crate::service::{proto, wire};
 use crate::store::Store;
@@ -24,6 +26,12 @@ fn refused(error: NodeError) -> CliError {
     let is_asked_wrongly = matches!(&error, NodeError::Callers(_) | NodeError::BadField { .. });
     let text = error.to_string();
     if is_asked_wrongly { CliError::Usage(text) } else { CliError::CannotTell(text) }
+}
+
+/// What the change log says of a change that this program makes itself.
+fn trace(call: &str) -> Trace {
+    let origin = Origin { call: call.to_owned(), ..Origin::default() };
+    Trace { origin, at: UnixMillis(SystemClock.now().as_millisecond()) }
 }
 
 impl Registry {
@@ -47,7 +55,7 @@ impl Registry {
         match self {
             Self::Store(store) => {
                 let caller = wire::read_caller(Some(caller)).map_err(refused)?;
-                create_caller(&**store, &caller).await.map_err(refused)?;
+                create_caller(&**store, &trace("caller create"), &caller).await.map_err(refused)?;
             }
             Self::Server(client) => {
                 let request = proto::CreateCallerRequest { caller: Some(caller) };
@@ -61,7 +69,7 @@ impl Registry {
         match self {
             Self::Store(store) => {
                 let caller = wire::read_caller(Some(caller)).map_err(refused)?;
-                update_caller(&**store, &caller).await.map_err(refused)?;
+                update_caller(&**store, &trace("caller update"), &caller).await.map_err(refused)?;
             }
             Self::Server(client) => {
                 let request = proto::UpdateCallerRequest { caller: Some(caller) };
@@ -91,7 +99,7 @@ impl Registry {
     pub(super) async fn delete(&mut self, name: &str) -> Result<(), CliError> {
         match self {
             Self::Store(store) => {
-                delete_caller(&**store, name).await.map_err(refused)?;
+                delete_caller(&**store, &trace("caller delete"), name).await.map_err(refused)?;
             }
             Self::Server(client) => {
                 let request = proto::DeleteCallerRequest { name: name.to_owned() };
@@ -112,7 +120,7 @@ impl Registry {
         let end_ms = lasts_ms.map(|lasts| now_ms.saturating_add(lasts));
         Ok(match self {
             Self::Store(store) => {
-                let made = create_token(&**store, name, note, now_ms, end_ms).await;
+                let made = create_token(&**store, &trace("caller token"), name, note, end_ms).await;
                 let (made, _) = made.map_err(refused)?;
                 (made.id.clone(), made.expose().to_owned())
             }
@@ -130,7 +138,7 @@ impl Registry {
     pub(super) async fn delete_token(&mut self, name: &str, id: &str) -> Result<(), CliError> {
         match self {
             Self::Store(store) => {
-                delete_token(&**store, name, id).await.map_err(refused)?;
+                delete_token(&**store, &trace("caller revoke"), name, id).await.map_err(refused)?;
             }
             Self::Server(client) => {
                 let (name, id) = (name.to_owned(), id.to_owned());

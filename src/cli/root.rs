@@ -219,9 +219,11 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitSta
         Command::Explain(question) => online(question.explain(&settings))?,
         Command::MasterKey(command) => online(command.run(&settings))?,
         Command::Caller(command) => online(command.run(&settings))?,
-        Command::Audit(AuditCommand::Tail(tail)) => return online(tail.run(format, out)),
-        Command::Audit(AuditCommand::Verify(verify)) => verify.run(err)?,
-        Command::Audit(AuditCommand::Query(query)) => query.run()?,
+        Command::Audit(AuditCommand::Tail(tail)) => {
+            return online(tail.run(&settings, format, out));
+        }
+        Command::Audit(AuditCommand::Verify(verify)) => online(verify.run(&settings, err))?,
+        Command::Audit(AuditCommand::Query(query)) => online(query.run(&settings))?,
         Command::Audit(AuditCommand::Replay(replay)) => online(replay.run(&settings, err))?,
         Command::Export(export) => online(export.run(&settings, err))?,
         Command::Import(import) => online(import.run(&settings, err))?,

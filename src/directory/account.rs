@@ -15,6 +15,36 @@ pub struct ChangeHead {
     pub digest: [u8; 32],
 }
 
+/// Which records there are, in a few bytes: how many, and the exclusive or of a digest of each. A
+/// change moves it by what it changes; whoever reads all records compares. It tells damage, not
+/// malice: who can write records can write their census too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// How many records.
+    pub records: u64,
+    /// The exclusive or of their digests.
+    pub sum: [u8; 32],
+}
+
+impl Census {
+    /// With one record more.
+    #[must_use]
+    pub fn with(self, digest: &[u8; 32]) -> Self {
+        Self { records: self.records.wrapping_add(1), sum: xor(self.sum, digest) }
+    }
+
+    /// With one record less.
+    #[must_use]
+    pub fn without(self, digest: &[u8; 32]) -> Self {
+        Self { records: self.records.wrapping_sub(1), sum: xor(self.sum, digest) }
+    }
+}
+
+fn xor(mut sum: [u8; 32], digest: &[u8; 32]) -> [u8; 32] {
+    sum.iter_mut().zip(digest).for_each(|(byte, other)| *byte ^= other);
+    sum
+}
+
 /// A root account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -32,6 +62,9 @@ pub struct Account {
     pub next_uid: u64,
     /// Where the change log ends. Whoever commits moves it; commands leave it alone.
     pub change_head: ChangeHead,
+    /// Which records the account has beside this one; none while it was last written by a version
+    /// that did not count them. Whoever commits moves it; commands leave it alone.
+    pub census: Option<Census>,
 }
 
 impl Account {
@@ -49,6 +82,7 @@ impl Account {
             next_role_id: RoleId::MIN,
             next_uid: Self::UID_MIN,
             change_head: ChangeHead::default(),
+            census: None,
         }
     }
 }

@@ -32,7 +32,7 @@ mod state;
 mod sub_account;
 
 pub use access_key::{AccessKey, KeyStatus, SealedSecret, SecretEntry, SecretId};
-pub use account::{Account, ChangeHead};
+pub use account::{Account, Census, ChangeHead};
 pub use app::{App, AppEntry};
 pub use attachments::Attachments;
 pub use change::{Change, Record, RecordKey};

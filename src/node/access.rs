@@ -11,9 +11,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch as watch_channel;
 use tracing::error;
 
-use super::Node;
 use super::error::NodeError;
-use super::records;
+use super::{Node, operator, records};
 use crate::directory::service_caller::{CallerTable, Proof, Right, ServiceCaller};
 use crate::store::Store;
 
@@ -89,6 +88,15 @@ impl Access {
         }
     }
 
+    /// The caller's name; empty where callers are not looked at, and for nobody.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Caller { caller, .. } => &caller.name,
+            Self::Open | Self::Nobody => "",
+        }
+    }
+
     /// That somebody is known, or need not be.
     ///
     /// # Errors
@@ -161,16 +169,27 @@ impl Callers {
     }
 }
 
-/// All callers of the store; those whose record cannot be read are left out, and told.
+/// All callers of the store; those whose record cannot be read are left out, and told. Nobody is
+/// known when the callers are not those that were committed: who gained a right is not known.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub(super) async fn read_table(
     store: &dyn Store,
 ) -> Result<(CallerTable, Option<String>), NodeError> {
-    let (entries, _) = store.read_prefix(&records::callers_prefix()).await?;
+    let operator = match operator::read(store).await {
+        Err(problem @ NodeError::Record { .. }) => {
+            error!(%problem, "the service callers cannot be counted; nobody is known");
+            return Ok((CallerTable::default(), Some(problem.to_string())));
+        }
+        read => read?,
+    };
+    if let Some(problem) = operator.problem {
+        error!(%problem, "the service callers are not those that were committed; nobody is known");
+        return Ok((CallerTable::default(), Some(problem.to_string())));
+    }
     let (mut callers, mut problem) = (Vec::new(), None);
-    for entry in &entries {
+    for entry in &operator.callers {
         match records::decode_caller(entry) {
             Ok(caller) => callers.push(caller),
             Err(fault) => {

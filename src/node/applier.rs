@@ -68,6 +68,7 @@ async fn reopen(node: &Arc<Node>, mut fault: StoreError) -> Option<Watch> {
             | StoreError::InUse { .. }
             | StoreError::UnknownFormat { .. }
             | StoreError::Corrupt { .. }
+            | StoreError::Full { .. }
             | StoreError::Unavailable { .. } => node.store.watch(node.applied_revision()).await,
         };
         match attempt {

@@ -1,10 +1,14 @@
 //! Administering service callers: on a running node, and on a store that none has open.
 //!
-//! Each change is one commit of one record, under the precondition that nobody else has changed it.
+//! Each change is one commit of one record, with its entry in the operator's change log, under the
+//! precondition that nobody else has changed any. Nothing here is changed without a trace.
 
-use super::Node;
+use std::collections::BTreeMap;
+
 use super::error::NodeError;
-use super::records;
+use super::operator::{self, OperatorChange, Trace};
+use super::{Node, change_log, records};
+use crate::audit::RecordBytes;
 use crate::authn::random::NoEntropy;
 use crate::authn::service_token::NewToken;
 use crate::directory::service_caller::{
@@ -54,46 +58,76 @@ pub enum CallersError {
 /// All callers, by name.
 ///
 /// # Errors
-/// When the store cannot be read, or one of them.
+/// When the store cannot be read, or one of them, or they are not those that were committed.
 pub async fn list_callers(store: &dyn Store) -> Result<Vec<ServiceCaller>, NodeError> {
-    let (entries, _) = store.read_prefix(&records::callers_prefix()).await?;
-    entries.iter().map(records::decode_caller).collect()
+    let operator = operator::read(store).await?;
+    match operator.problem {
+        Some(problem) => Err(problem),
+        None => operator.callers.iter().map(records::decode_caller).collect(),
+    }
 }
+
+/// What a change is called in the log when the callers before it were not those that were counted:
+/// it counts anew what it finds.
+const RECOUNT: &str = "RecountCallers";
 
 /// Changes one caller; `change` gets it as it is, if it is, and says how it shall be, if at all.
 async fn change(
     store: &dyn Store,
+    trace: &Trace,
+    operation: &'static str,
     name: &str,
     change: impl Fn(Option<ServiceCaller>) -> Result<Option<ServiceCaller>, CallersError>,
 ) -> Result<Revision, NodeError> {
     let key = records::caller_key(name);
     for _ in 0..ATTEMPTS_MAX {
+        let mut operator = operator::read(store).await?;
+        let entries = &operator.callers;
         // One that cannot be read is nobody, and must not keep others from being revoked.
-        let (entries, _) = store.read_prefix(&records::callers_prefix()).await?;
         let others: Vec<_> =
             entries.iter().filter_map(|entry| records::decode_caller(entry).ok()).collect();
-        let (entry, _) = store.read(&key).await?;
+        let entry = entries.iter().find(|entry| entry.key == key).cloned();
         let now = entry.as_ref().map(records::decode_caller).transpose()?;
         let is_new = now.is_none();
         let next = change(now)?;
+        let mut after: BTreeMap<Vec<u8>, Vec<u8>> =
+            entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
         let commit = match &entry {
             Some(entry) => Commit::new().require_at(key.clone(), entry.revision),
             None => Commit::new().require_absent(key.clone()),
         };
-        let commit = match &next {
+        let (commit, value) = match &next {
             Some(next) => {
                 next.check().map_err(CallersError::from)?;
                 check_others(next, is_new, &others)?;
-                commit.put(key.clone(), records::encode_caller(next))
+                let value = records::encode_caller(next);
+                after.insert(key.clone(), value.clone());
+                (commit.put(key.clone(), value.clone()), Some(value))
             }
-            None => commit.delete(key.clone()),
+            None => {
+                after.remove(&key);
+                (commit.delete(key.clone()), None)
+            }
         };
-        match store.commit(commit).await {
-            Err(StoreError::Conflict { .. }) => {}
+        let operations: &[&str] =
+            if operator.problem.is_some() { &[operation, RECOUNT] } else { &[operation] };
+        let before = entry.map(|entry| entry.value);
+        let change = OperatorChange {
+            operations,
+            records: vec![RecordBytes { key: key.clone(), before, after: value }],
+            census: Some(records::count(&after)),
+            trace,
+        };
+        match store.commit(operator.log(commit, change)).await {
+            Err(StoreError::Conflict { key }) => {
+                if let Some(fault) = change_log::written_over(&key) {
+                    return Err(fault);
+                }
+            }
             done => return Ok(done?),
         }
     }
-    Err(StoreError::Unavailable { detail: "others keep changing the caller".to_owned() }.into())
+    Err(StoreError::Unavailable { detail: "others keep changing callers".to_owned() }.into())
 }
 
 fn check_others(
@@ -123,9 +157,10 @@ fn existing(name: &str, found: Option<ServiceCaller>) -> Result<ServiceCaller, C
 /// [`CallersError::Exists`] and what else is wrong with it.
 pub async fn create_caller(
     store: &dyn Store,
+    trace: &Trace,
     caller: &ServiceCaller,
 ) -> Result<Revision, NodeError> {
-    change(store, &caller.name, |found| match found {
+    change(store, trace, "CreateCaller", &caller.name, |found| match found {
         Some(_) => Err(CallersError::Exists(caller.name.clone())),
         None => Ok(Some(ServiceCaller { tokens: Vec::new(), ..caller.clone() })),
     })
@@ -138,9 +173,10 @@ pub async fn create_caller(
 /// [`CallersError::NotFound`] and what else is wrong with it.
 pub async fn update_caller(
     store: &dyn Store,
+    trace: &Trace,
     caller: &ServiceCaller,
 ) -> Result<Revision, NodeError> {
-    change(store, &caller.name, |found| {
+    change(store, trace, "UpdateCaller", &caller.name, |found| {
         let tokens = existing(&caller.name, found)?.tokens;
         Ok(Some(ServiceCaller { tokens, ..caller.clone() }))
     })
@@ -151,24 +187,29 @@ pub async fn update_caller(
 ///
 /// # Errors
 /// [`CallersError::NotFound`].
-pub async fn delete_caller(store: &dyn Store, name: &str) -> Result<Revision, NodeError> {
-    change(store, name, |found| existing(name, found).map(|_| None)).await
+pub async fn delete_caller(
+    store: &dyn Store,
+    trace: &Trace,
+    name: &str,
+) -> Result<Revision, NodeError> {
+    change(store, trace, "DeleteCaller", name, |found| existing(name, found).map(|_| None)).await
 }
 
-/// Gives a caller a token more. Both times are milliseconds since 1970; without an end it counts
-/// until it is taken away.
+/// Gives a caller a token more. The end is in milliseconds since 1970; without one it counts until
+/// it is taken away.
 ///
 /// # Errors
 /// [`CallersError::NotFound`], and when it has too many.
 pub async fn create_token(
     store: &dyn Store,
+    trace: &Trace,
     name: &str,
     note: &str,
-    created_at_ms: i64,
     expires_at_ms: Option<i64>,
 ) -> Result<(NewToken, Revision), NodeError> {
     let token = NewToken::generate().map_err(CallersError::from)?;
-    let revision = change(store, name, |found| {
+    let created_at_ms = trace.at.0;
+    let revision = change(store, trace, "CreateCallerToken", name, |found| {
         let mut caller = existing(name, found)?;
         caller.tokens.push(ServiceToken {
             id: token.id.clone(),
@@ -187,8 +228,13 @@ pub async fn create_token(
 ///
 /// # Errors
 /// [`CallersError::NotFound`] and [`CallersError::NoToken`].
-pub async fn delete_token(store: &dyn Store, name: &str, id: &str) -> Result<Revision, NodeError> {
-    change(store, name, |found| {
+pub async fn delete_token(
+    store: &dyn Store,
+    trace: &Trace,
+    name: &str,
+    id: &str,
+) -> Result<Revision, NodeError> {
+    change(store, trace, "DeleteCallerToken", name, |found| {
         let mut caller = existing(name, found)?;
         let before = caller.tokens.len();
         caller.tokens.retain(|token| token.id != id);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::Node;
 use super::error::NodeError;
-use super::records;
 use super::write::Prepared;
+use super::{operator, records};
 use crate::audit::{
     ChangeEntry, Link, Omitted, Origin, RecordBytes, RecordChange, digest, record_changes, verify,
 };
@@ -18,6 +18,7 @@ use crate::directory::{
     Account, AccountState, Change, ChangeHead, Globals, Record, RecordKey, UnixMillis,
     global_record,
 };
+use crate::store::record::Counted;
 use crate::store::{Commit, Revision};
 
 /// A page ends with the entry that brings it to this many stored bytes.
@@ -81,7 +82,9 @@ pub(super) fn add_changes(mut commit: Commit, it: &Logged<'_>) -> Result<Commit,
     let key = records::change_entry_key(owner_uin, entry.sequence);
     let bytes = records::encode_change_entry(&entry);
     let change_head = ChangeHead { sequence: entry.sequence, digest: digest(&bytes) };
-    let head = Record::Account(Arc::new(Account { change_head, ..(*account).clone() }));
+    let census = Some(Counted::of(owner_uin, state).after(state, &prepared.changes));
+    let head = Account { change_head, census, ..(*account).clone() };
+    let head = Record::Account(Arc::new(head));
     let commit = commit.put(records::head_key(owner_uin), records::encode(&head));
     // The head says that there is none; what is there all the same must never be written over.
     Ok(commit.require_absent(key.clone()).put(key, bytes))
@@ -90,10 +93,13 @@ pub(super) fn add_changes(mut commit: Commit, it: &Logged<'_>) -> Result<Commit,
 /// The fault when a commit met this key where it must not be: an entry of the log that the head,
 /// which the commit found as it was read, does not know. Any other conflict is a race.
 pub(super) fn written_over(key: &[u8]) -> Option<NodeError> {
-    records::is_change_entry(key).then(|| NodeError::Record {
-        key: String::from_utf8_lossy(key).escape_debug().to_string(),
-        problem: "the account's head says that the change log ends before it".to_owned(),
-    })
+    records::is_change_entry(key).then(|| after_the_end(key))
+}
+
+/// The fault of an entry that the head does not know.
+pub(super) fn after_the_end(key: &[u8]) -> NodeError {
+    let problem = "the account's head says that the change log ends before it".to_owned();
+    NodeError::Record { key: records::text(key), problem }
 }
 
 fn entry(head: &ChangeHead, it: &Logged<'_>) -> ChangeEntry {
@@ -135,7 +141,8 @@ struct Found {
 }
 
 impl Node {
-    /// The entries of an account's log from `first` on, at most `limit`. Fewer than that do not
+    /// The entries of an account's log, or, as of account 0, of the operator's, from `first` on, at
+    /// most `limit`. Fewer than that do not
     /// mean that it ends: `last_sequence` says so.
     ///
     /// # Errors
@@ -150,9 +157,7 @@ impl Node {
     ) -> Result<ChangeLogPage, NodeError> {
         self.wait_at_least(at_least).await?;
         let applied = self.applied_revision();
-        let view = self.existing_view(owner_uin).await?;
-        let head =
-            view.state.account.as_ref().map_or_else(ChangeHead::default, |it| it.change_head);
+        let (head, as_of) = self.log_end(owner_uin).await?;
         let mut changes: Vec<LoggedChange> = Vec::new();
         let mut bytes = 0_usize;
         let mut sequence = first.max(1);
@@ -169,8 +174,18 @@ impl Node {
             bytes = bytes.saturating_add(found.byte_len);
             changes.push(found.change);
         }
-        let revision = view.as_of.max(applied);
+        let revision = as_of.max(applied);
         Ok(ChangeLogPage { changes, last_sequence: head.sequence, revision })
+    }
+
+    /// Where a log ends, and the revision this is true at.
+    async fn log_end(&self, owner_uin: u64) -> Result<(ChangeHead, Revision), NodeError> {
+        if owner_uin == records::OPERATOR {
+            return operator::change_head(&*self.store).await;
+        }
+        let view = self.existing_view(owner_uin).await?;
+        let head = view.state.account.as_ref().map(|it| it.change_head);
+        Ok((head.unwrap_or_default(), view.as_of))
     }
 
     /// The entry of this number, as it is; none after the end of the log.

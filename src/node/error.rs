@@ -18,6 +18,7 @@ use crate::lang::diagnostic::Diagnostic;
 use crate::lang::resource::ResourceFault;
 use crate::store::StoreError;
 use crate::store::archive::ArchiveError;
+use crate::store::record::CensusFault;
 
 /// Why a node could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -266,6 +267,19 @@ pub enum NodeError {
         /// What is wrong.
         problem: String,
     },
+    /// The records of an account are not those that were committed.
+    #[error(
+        "account {owner_uin} is out of service, because its head does not know its records: \
+         {fault}{}; restore the store from a backup", named(.names)
+    )]
+    Damaged {
+        /// The account.
+        owner_uin: u64,
+        /// What was counted and what is there.
+        fault: CensusFault,
+        /// The records that differ from the change log, or were changed without the head.
+        names: Vec<String>,
+    },
     /// A watch asked for changes that are no longer kept.
     #[error("changes after the token are no longer kept: begin again without `after`")]
     Compacted,
@@ -279,6 +293,10 @@ pub enum NodeError {
 
 fn join(owners: &[u64]) -> String {
     owners.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn named(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) }
 }
 
 fn first_of(faults: &[String]) -> &str {

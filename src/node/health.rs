@@ -65,6 +65,12 @@ impl Health {
         self.set(|inner| &mut inner.reports, "store", problem);
     }
 
+    /// The store has no room to write, or has: reported, because answers are right.
+    pub(super) fn set_full_report(&self, is_full: bool) {
+        let report = "there is no room to write, so writes are refused".to_owned();
+        self.set(|inner| &mut inner.reports, "store's disk", is_full.then_some(report));
+    }
+
     /// The registry of nodes cannot be used, or can.
     pub(super) fn set_registry_report(&self, problem: Option<String>) {
         self.set(|inner| &mut inner.reports, "registry of nodes", problem);

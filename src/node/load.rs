@@ -2,20 +2,22 @@
 //!
 //! A cell is in the map and locked before its records are read, and the applier takes the same
 //! lock, so no change can fall between the two: what the read does not hold comes later and is
-//! applied. What cannot be read is an error and leaves no cell behind.
+//! applied. What cannot be read, or is not what was committed (rule D-29), is an error and leaves
+//! no cell behind.
 
 use std::sync::Arc;
 
 use super::Node;
 use super::cells::CellState;
+use super::change_log;
 use super::clock::new_store_id;
 use super::error::NodeError;
 use super::notes::Stage;
 use super::presets::Shared;
-use super::records;
+use super::records::{self, ReadAccount};
 use super::view::{AccountView, build_view};
 use crate::catalog::Catalog;
-use crate::directory::Account;
+use crate::directory::{Account, AccountState};
 use crate::store::{Commit, Revision, Store, StoreError};
 
 /// How often it is tried to name a new store, when others do so too.
@@ -124,7 +126,7 @@ impl Node {
         self.wait_at_least(at_least).await?;
         let (entries, revision) = self.store.read_prefix(&records::uins_prefix()).await?;
         let mut accounts = Vec::new();
-        for entry in entries {
+        for entry in entries.into_iter().filter(|it| !records::is_index_census(&it.key)) {
             let uin = records::decode_uin(&entry)?;
             if !uin.is_root {
                 continue;
@@ -135,6 +137,24 @@ impl Node {
             }
         }
         Ok((accounts, revision))
+    }
+
+    /// That the change log does not go on after what the account's head says: else the account,
+    /// whole as it looks, is an older one.
+    async fn check_log_end(
+        &self,
+        owner_uin: u64,
+        state: &AccountState,
+        as_of: Revision,
+    ) -> Result<(), NodeError> {
+        let Some(account) = &state.account else { return Ok(()) };
+        let next = account.change_head.sequence.saturating_add(1);
+        let key = records::change_entry_key(owner_uin, next);
+        match self.store.read(&key).await? {
+            // A later one is of a change that was made since the account was read.
+            (Some(entry), _) if entry.revision <= as_of => Err(change_log::after_the_end(&key)),
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 
     async fn read_account(&self, owner_uin: u64) -> Result<Option<AccountView>, NodeError> {
@@ -149,9 +169,12 @@ impl Node {
             let detail = format!("a read at {as_of} came after revision {applied} was applied");
             return Err(StoreError::Unavailable { detail }.into());
         }
-        let Some((state, last_change)) = records::decode_account(owner_uin, &entries)? else {
-            return Ok(None);
-        };
+        let Some(found) = records::decode_account(owner_uin, &entries)? else { return Ok(None) };
+        let ReadAccount { state, last_change, damage } = found;
+        if let Some(fault) = damage {
+            return Err(self.name_damage(owner_uin, &state, fault).await);
+        }
+        self.check_log_end(owner_uin, &state, as_of).await?;
         let shared = self.shared.load_full();
         Ok(build_view(Arc::new(state), as_of, last_change, &shared, None))
     }

@@ -15,6 +15,7 @@ mod cells;
 mod change_log;
 mod clock;
 mod console;
+mod damage;
 mod decide;
 mod error;
 mod footprint;
@@ -29,6 +30,7 @@ mod keys;
 mod load;
 mod meters;
 mod notes;
+mod operator;
 mod passwords;
 mod peers;
 mod presets;
@@ -48,6 +50,7 @@ mod sts;
 mod tally;
 mod token;
 mod vault;
+mod verify;
 mod view;
 mod vitals;
 mod watch;
@@ -77,6 +80,7 @@ pub use health::Readiness;
 pub use keys::{NewKey, SigningKey};
 pub use meters::{BOUNDS_US, CallResult, Counts, Ending, Meter, Meters, OpenStream, Reading};
 pub use notes::{NotedDecision, Notes, Stage, noting};
+pub use operator::Trace;
 pub use passwords::hash_password;
 pub use presets::{PolicyFiles, Shared};
 pub use preview::{CaseChange, PREVIEW_REQUESTS_MAX, preview};
@@ -94,6 +98,7 @@ pub use sts::{
 };
 pub use token::Tokens;
 pub use vault::{Rotated, master_key_id, rotate_master_key};
+pub use verify::{Finding, Verification, Verified};
 pub use view::AccountView;
 pub use vitals::{CacheVitals, Vitals};
 pub use watch::{AccountEvent, AccountWatch};
@@ -107,6 +112,7 @@ use crate::audit::decision_log::{DecisionLog, LogOpening};
 use crate::authn::tc3::ReplayGuard;
 use crate::authn::vault::Vault;
 use crate::catalog::Catalog;
+use crate::directory::Census;
 use crate::store::archive::Export;
 use crate::store::{Revision, Store};
 use access::Callers;
@@ -114,7 +120,7 @@ use cells::Cells;
 use console::SignIns;
 use freshness::Freshness;
 use health::Health;
-use index::GlobalIndex;
+use index::{GlobalIndex, ShelfTurns};
 use kept::KeptPresets;
 use key_uses::KeyUses;
 use notes::Waits;
@@ -123,6 +129,9 @@ use referee::Referee;
 use sessions::Sessions;
 use slow::SlowCalls;
 use vitals::Counters;
+
+/// Most damaged accounts whose damage is remembered.
+const DAMAGED_ACCOUNTS_MAX: u64 = 256;
 
 /// One running node over one store.
 #[derive(Debug)]
@@ -148,6 +157,8 @@ pub struct Node {
     key_uses: KeyUses,
     cells: Cells,
     index: GlobalIndex,
+    /// Which records of which accounts are damaged: the end of the log, what is there, and names.
+    damaged: BoundedCache<u64, (u64, Census, Vec<String>)>,
     /// Presets and general policies, compiled.
     shared: ArcSwap<Shared>,
     /// Why the presets cannot be read, when they cannot.
@@ -176,6 +187,8 @@ pub struct Node {
     ended: watch_channel::Sender<bool>,
     /// Held while a uin is allotted, so that writes of this node do not race for one.
     allot_turn: Mutex<()>,
+    /// Held while records of the global indexes are written.
+    shelf_turns: ShelfTurns,
     /// Held while the operator's files are compared with the records: the digest of the files that
     /// were recorded last.
     presets_turn: Mutex<Option<String>>,
@@ -221,6 +234,7 @@ impl Node {
             key_uses: KeyUses::new(settings.key_use_interval_ms),
             cells: Cells::new(settings.accounts_loaded_max, settings.memory_budget_bytes),
             index: GlobalIndex::new(settings.global_entries_max),
+            damaged: BoundedCache::new(DAMAGED_ACCOUNTS_MAX),
             shared: ArcSwap::from_pointee(shared),
             presets_problem: ArcSwapOption::empty(),
             applied: watch_channel::Sender::new(head),
@@ -238,6 +252,7 @@ impl Node {
             stopping: watch_channel::Sender::new(false),
             ended: watch_channel::Sender::new(false),
             allot_turn: Mutex::new(()),
+            shelf_turns: ShelfTurns::default(),
             presets_turn: Mutex::new(None),
             kept_presets: KeptPresets::default(),
             shipped_digest: OnceLock::new(),
@@ -385,6 +400,20 @@ impl Node {
     /// As [`Export::begin`].
     pub async fn export(&self) -> Result<Export, NodeError> {
         Ok(Export::begin(&*self.store).await?)
+    }
+
+    /// Begins to verify change logs and records: of one account, or of everything.
+    ///
+    /// # Errors
+    /// As [`Verification::begin`].
+    pub async fn verify_store(&self, owner_uin: Option<u64>) -> Result<Verification, NodeError> {
+        Verification::begin(&self.store, owner_uin).await
+    }
+
+    /// Told of every revision that becomes visible here.
+    #[must_use]
+    pub fn applied_changes(&self) -> watch_channel::Receiver<Revision> {
+        self.applied.subscribe()
     }
 
     /// Everything up to this revision is visible here.

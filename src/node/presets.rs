@@ -4,27 +4,34 @@
 //! new is committed, and every node takes it from there. A node whose files differ from what is
 //! recorded says that it is not ready. It must never put a file in force that is not recorded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
 use super::error::NodeError;
-use super::records::{self, Place};
-use super::{Node, load};
+use super::operator::{self, Operator, OperatorChange, Trace};
+use super::records::{self, Place, ReadAccount};
+use super::{Node, change_log, load};
+use crate::audit::{ENTRY_RECORDS_BYTES_MAX, Origin, RecordBytes};
 use crate::catalog::Catalog;
 use crate::directory::{
-    OperatorFile, OperatorPreset, OperatorUpdate, PolicyId, Presets, digest,
+    Census, OperatorFile, OperatorPreset, OperatorUpdate, PolicyId, Presets, digest,
     operator_presets_update,
 };
 use crate::engine::World;
-use crate::store::{Batcher, Commit, Entry, Mutation, Revision, StoreError, policy_files};
+use crate::store::{Batcher, Commit, Entry, Mutation, Revision, Store, StoreError, policy_files};
 
 /// How often the records are tried when other nodes write them too.
 const RECORD_ATTEMPTS_MAX: u32 = 16;
 /// Most bytes of the digest's record with its key.
 const DIGEST_RECORD_BYTES_MAX: usize = 256;
+
+/// Mutations beside the presets in a commit: the digest, the operator's head, the log's entry.
+const SPARE_MUTATIONS: usize = 3;
+/// What head and entry take at most, beside the records in the entry.
+const LOG_BYTES_MAX: usize = ENTRY_RECORDS_BYTES_MAX + 4 * 1024;
 
 /// Where the operator's own presets are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +71,8 @@ pub(super) struct Recorded {
     pub(super) digest: Option<String>,
     /// Of the digest's record.
     pub(super) digest_entry: Option<Entry>,
+    /// Of the presets' records.
+    pub(super) entries: Vec<Entry>,
 }
 
 /// Looks at the files again and again until the node stops.
@@ -85,14 +94,67 @@ fn unfinished(digest: &str) -> String {
 }
 
 /// A commit of presets, if nobody else has recorded any since.
-fn presets_commit(digest_at: Option<Revision>, presets: Vec<Mutation>, digest: &str) -> Commit {
+fn presets_commit(
+    digest_at: Option<Revision>,
+    presets: Vec<Mutation>,
+    digest: &str,
+    census: Census,
+) -> Commit {
     let key = records::presets_digest_key();
     let mut commit = match digest_at {
         Some(revision) => Commit::new().require_at(key.clone(), revision),
         None => Commit::new().require_absent(key.clone()),
     };
     commit.mutations = presets;
-    commit.put(key, records::encode_digest(digest))
+    commit.put(key, records::encode_digest(digest, census))
+}
+
+/// Presets on their way into the store.
+struct Recording {
+    operator: Operator,
+    /// Of the digest's record.
+    digest_at: Option<Revision>,
+    /// As recorded so far, by key.
+    presets: BTreeMap<Vec<u8>, Vec<u8>>,
+    trace: Trace,
+}
+
+impl Recording {
+    /// Commits presets with their digest, their census and the entry of the operator's log; none
+    /// when another node was faster.
+    async fn commit(
+        &mut self,
+        store: &dyn Store,
+        presets: Vec<Mutation>,
+        digest: &str,
+    ) -> Result<Option<Revision>, NodeError> {
+        let mut changed = Vec::with_capacity(presets.len());
+        for mutation in &presets {
+            let Mutation::Put { key, value } = mutation else { continue };
+            let before = self.presets.insert(key.clone(), value.clone());
+            changed.push(RecordBytes { key: key.clone(), before, after: Some(value.clone()) });
+        }
+        let census = records::count(&self.presets);
+        let commit = presets_commit(self.digest_at, presets, digest, census);
+        let change = OperatorChange {
+            operations: &["RecordPresets"],
+            records: changed,
+            census: None,
+            trace: &self.trace,
+        };
+        match store.commit(self.operator.log(commit, change)).await {
+            Ok(revision) => {
+                self.digest_at = Some(revision);
+                self.operator.committed(revision);
+                Ok(Some(revision))
+            }
+            Err(StoreError::Conflict { key }) => match change_log::written_over(&key) {
+                Some(fault) => Err(fault),
+                None => Ok(None),
+            },
+            Err(other) => Err(other.into()),
+        }
+    }
 }
 
 impl Node {
@@ -184,34 +246,35 @@ impl Node {
             return Ok(true);
         }
         self.check_writable()?;
-        let mut batches =
-            Batcher::new(self.store.commit_limits(), usize::MAX, 1, DIGEST_RECORD_BYTES_MAX);
-        let mut digest_at = recorded.digest_entry.as_ref().map(|entry| entry.revision);
+        let mut batches = Batcher::new(
+            self.store.commit_limits(),
+            usize::MAX,
+            SPARE_MUTATIONS,
+            DIGEST_RECORD_BYTES_MAX + LOG_BYTES_MAX,
+        );
+        let mut recording = Recording {
+            operator: operator::read(&*self.store).await?,
+            digest_at: recorded.digest_entry.as_ref().map(|entry| entry.revision),
+            presets: recorded.entries.iter().map(|it| (it.key.clone(), it.value.clone())).collect(),
+            trace: Trace { origin: Origin::default(), at: self.now() },
+        };
         for preset in &update.records {
             let (key, value) = records::encode_preset(preset);
             if let Some(full) = batches.push(Mutation::Put { key, value }) {
                 let digest = unfinished(&update.digest);
-                match self.store.commit(presets_commit(digest_at, full, &digest)).await {
-                    Ok(revision) => digest_at = Some(revision),
-                    Err(StoreError::Conflict { .. }) => return Ok(false),
-                    Err(other) => return Err(other.into()),
+                if recording.commit(&*self.store, full, &digest).await?.is_none() {
+                    return Ok(false);
                 }
             }
         }
-        let last = presets_commit(digest_at, batches.take(), &update.digest);
-        match self.store.commit(last).await {
-            Ok(revision) => {
-                info!(presets = update.records.len(), %revision, "operator presets recorded");
-                let wait_ms = self.settings.visible_wait_ms;
-                if !self.wait_applied(revision, wait_ms).await {
-                    let waited_ms = wait_ms;
-                    return Err(NodeError::NotVisible { revision: revision.0, waited_ms });
-                }
-                Ok(true)
-            }
-            Err(StoreError::Conflict { .. }) => Ok(false),
-            Err(other) => Err(other.into()),
+        let last = recording.commit(&*self.store, batches.take(), &update.digest).await?;
+        let Some(revision) = last else { return Ok(false) };
+        info!(presets = update.records.len(), %revision, "operator presets recorded");
+        let waited_ms = self.settings.visible_wait_ms;
+        if !self.wait_applied(revision, waited_ms).await {
+            return Err(NodeError::NotVisible { revision: revision.0, waited_ms });
         }
+        Ok(true)
     }
 
     fn report(&self, update: &OperatorUpdate) {
@@ -254,7 +317,11 @@ impl Node {
             }
         }
         for (owner_uin, entries) in by_account {
-            let Some((state, _)) = records::decode_account(owner_uin, &entries)? else { continue };
+            let Some(found) = records::decode_account(owner_uin, &entries)? else { continue };
+            let ReadAccount { state, last_change: _, damage } = found;
+            if let Some(fault) = damage {
+                return Err(self.name_damage(owner_uin, &state, fault).await);
+            }
             attached.extend(gone.iter().copied().filter(|id| state.uses_policy(*id)));
         }
         Ok(attached)

@@ -209,6 +209,9 @@ impl Node {
             let logged = Logged { owner_uin, state, globals: &globals, prepared, origin, at: now };
             commit = change_log::add_changes(commit, &logged)?;
         }
+        // The turns are held until the commit is done.
+        let counted = self.shelf_turns.count(&*self.store, commit, owner_uin, &prepared.changes);
+        let (commit, _turns) = counted.await?;
         self.finish(owner_uin, options, view, commit, prepared.answer).await
     }
 
@@ -238,6 +241,7 @@ impl Node {
         }
         match self.commit(commit).await {
             Ok(revision) => {
+                self.health.set_full_report(false);
                 self.wait_visible(revision).await?;
                 if let Some((key, deleted)) = request_note {
                     self.note_request(owner_uin, revision, key, &deleted).await;
@@ -248,7 +252,10 @@ impl Node {
                 Some(fault) => Err(fault),
                 None => Ok(Tried::Conflict),
             },
-            Err(other) => Err(other.into()),
+            Err(other) => {
+                self.health.set_full_report(matches!(other, StoreError::Full { .. }));
+                Err(other.into())
+            }
         }
     }
 

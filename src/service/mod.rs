@@ -5,6 +5,7 @@
 
 mod access;
 mod administration;
+mod audit;
 mod authorization;
 mod authzen;
 mod backup;
@@ -46,6 +47,7 @@ use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
 
 pub use administration::Administration;
+pub use audit::Audit;
 pub use authorization::Authorization;
 pub use authzen::AuthzenSettings;
 pub use backup::Backup;
@@ -66,6 +68,7 @@ use crate::gate::{BODY_BYTES_MAX, GateSettings};
 use crate::node::Node;
 use envoy::auth::authorization_server::AuthorizationServer as EnvoyAuthorizationServer;
 use proto::administration_service_server::AdministrationServiceServer;
+use proto::audit_service_server::AuditServiceServer;
 use proto::authorization_service_server::AuthorizationServiceServer;
 use proto::caller_service_server::CallerServiceServer;
 use proto::store_service_server::StoreServiceServer;
@@ -298,6 +301,12 @@ fn routes(node: &Arc<Node>, gate: GateSettings) -> Routes {
         .add_service(InterceptedService::new(
             CallerServiceServer::new(ServiceCallers::new(of()))
                 .max_decoding_message_size(SMALL_REQUEST_BYTES_MAX),
+            callers.clone(),
+        ))
+        .add_service(InterceptedService::new(
+            AuditServiceServer::new(Audit::new(of()))
+                .max_decoding_message_size(SMALL_REQUEST_BYTES_MAX)
+                .max_encoding_message_size(ADMINISTRATION_BYTES_MAX),
             callers,
         ))
         // Who is refused must be told so in the answer: an error could let the request go on.
@@ -325,6 +334,7 @@ async fn report(reporter: &HealthReporter, is_ready: bool) {
         <WatchServiceServer<Watching> as NamedService>::NAME,
         <StoreServiceServer<Backup> as NamedService>::NAME,
         <CallerServiceServer<ServiceCallers> as NamedService>::NAME,
+        <AuditServiceServer<Audit> as NamedService>::NAME,
         <EnvoyAuthorizationServer<ExtAuthz> as NamedService>::NAME,
     ] {
         reporter.set_service_status(name, status).await;

@@ -185,7 +185,9 @@ impl From<NodeError> for ApiError {
             }
             NodeError::Directory(error) => directory(&error),
             NodeError::Store(error) => store(&error),
-            NodeError::Record { .. } => unreadable("RECORD_UNREADABLE", message),
+            NodeError::Record { .. } | NodeError::Damaged { .. } => {
+                unreadable("RECORD_UNREADABLE", message)
+            }
             NodeError::BadSessionToken => {
                 invalid("BAD_SESSION_TOKEN").at("principal.session_token")
             }
@@ -316,6 +318,7 @@ fn store(error: &StoreError) -> ApiError {
         StoreError::TooLarge { .. } => (Code::ResourceExhausted, "COMMIT_TOO_LARGE"),
         StoreError::Compacted { .. } | StoreError::Ahead { .. } => (Code::OutOfRange, "COMPACTED"),
         StoreError::ScanLost { .. } => (Code::Aborted, "SCAN_LOST"),
+        StoreError::Full { .. } => (Code::ResourceExhausted, "STORE_FULL"),
         StoreError::InUse { .. } | StoreError::Unavailable { .. } => {
             (Code::Unavailable, "STORE_UNAVAILABLE")
         }
@@ -339,6 +342,7 @@ fn store(error: &StoreError) -> ApiError {
         | StoreError::InUse { .. }
         | StoreError::UnknownFormat { .. }
         | StoreError::Corrupt { .. }
+        | StoreError::Full { .. }
         | StoreError::Unavailable { .. } => api.hidden(),
     }
 }
@@ -372,7 +376,9 @@ fn cam_code(code: Code, reason: &'static str) -> &'static str {
         "OVER_LIMIT" => "InvalidParameterValue",
         "COMMIT_TOO_LARGE" => "LimitExceeded",
         "CHANGED" | "CONTENDED" => "ResourceUnavailable",
-        "NOT_YET" | "NOT_VISIBLE" | "STOPPING" | "STORE_UNAVAILABLE" => "ServiceUnavailable",
+        "NOT_YET" | "NOT_VISIBLE" | "STOPPING" | "STORE_UNAVAILABLE" | "STORE_FULL" => {
+            "ServiceUnavailable"
+        }
         "UNKNOWN_CALLER" => "AuthFailure.UnknownCaller",
         "NO_RIGHT" => "AuthFailure.UnauthorizedOperation",
         _ if code == Code::InvalidArgument => "InvalidParameter",

@@ -109,6 +109,12 @@ pub enum StoreError {
         /// What was found and what to do.
         detail: String,
     },
+    /// The engine has no room to write, or may not write now. Nothing was changed.
+    #[error("the store cannot be written: {detail}")]
+    Full {
+        /// What is full and what to do.
+        detail: String,
+    },
     /// The engine cannot answer: an I/O error, no quorum, or it stopped after one.
     #[error("the store is unavailable: {detail}")]
     Unavailable {

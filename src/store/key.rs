@@ -11,7 +11,8 @@
 //! a/<owner>/k/<secret id>        access key            n/import       an import that has not ended
 //! k/<secret id>                  index: key → owner    t/<secret id>  last use of a key
 //! c/<owner>/<sequence>           entry of change log   i/<owner>/<id> request that was done
-//! l/<name>                       service caller
+//! l/<name>                       service caller            l!   head of what the operator has
+//! u/<uin but two digits>!        census of a shelf of uins; x/…! the same of apps
 //! ```
 //!
 //! Numbers are 20 decimal digits, so that keys sort as numbers do and people can read them. A key
@@ -21,6 +22,10 @@ use crate::directory::{GlobalKey, GroupId, PolicyId, RecordKey, RoleId, SecretId
 
 /// Decimal digits of the largest `u64`.
 const DIGITS: usize = 20;
+
+/// Most records on a shelf of a global index, and the digits that they have in common.
+const SHELF_SIZE: u64 = 100;
+const SHELF_DIGITS: usize = DIGITS - 2;
 
 /// The key of the digest of the operator's files.
 pub const OPERATOR_DIGEST: &[u8] = b"o!";
@@ -34,6 +39,11 @@ pub const STORE_ID: &[u8] = b"n/store-id";
 pub const KEYRING: &[u8] = b"n/keyring";
 /// The prefix of all service callers.
 pub const CALLERS: &[u8] = b"l/";
+/// The key of the head of what the operator has: service callers, and the operator's change log,
+/// which stands where that of account [`OPERATOR`] would.
+pub const OPERATOR_HEAD: &[u8] = b"l!";
+/// The account that is none: of what the operator has.
+pub const OPERATOR: u64 = 0;
 /// The key of an import that has not ended.
 pub const IMPORT: &[u8] = b"n/import";
 /// The prefix of all accounts' records.
@@ -51,10 +61,14 @@ pub enum StoredKey {
     },
     /// A record of a global index.
     Global(GlobalKey),
+    /// The census of a shelf of a global index, by what the keys on it begin with.
+    IndexCensus(Vec<u8>),
     /// One of the operator's presets, by name.
     OperatorPreset(String),
     /// The digest of the operator's files.
     OperatorDigest,
+    /// The head of what the operator has.
+    OperatorHead,
     /// The counter that uins are allotted from.
     NextUin,
     /// The store's id.
@@ -124,6 +138,25 @@ pub fn global_key(key: GlobalKey) -> Vec<u8> {
     }
 }
 
+/// What the keys of a shelf of a global index begin with: of the record under this key, and of its
+/// neighbours. None for an index without shelves: from access keys nobody gets a right whose record
+/// is missing or altered.
+#[must_use]
+pub fn shelf_prefix(key: GlobalKey) -> Option<Vec<u8>> {
+    let (kind, number) = match key {
+        GlobalKey::Uin(uin) => ("u", uin),
+        GlobalKey::App(sdkappid) => ("x", sdkappid),
+        GlobalKey::Secret(_) => return None,
+    };
+    Some(format!("{kind}/{:0width$}", number / SHELF_SIZE, width = SHELF_DIGITS).into_bytes())
+}
+
+/// The key of the census of a shelf; it comes before the records on it.
+#[must_use]
+pub fn index_census_key(shelf: &[u8]) -> Vec<u8> {
+    [shelf, b"!"].concat()
+}
+
 /// The key of one of the operator's presets.
 #[must_use]
 pub fn operator_preset_key(name: &str) -> Vec<u8> {
@@ -167,6 +200,9 @@ pub fn parse(key: &[u8]) -> Option<StoredKey> {
     if key == OPERATOR_DIGEST {
         return Some(StoredKey::OperatorDigest);
     }
+    if key == OPERATOR_HEAD {
+        return Some(StoredKey::OperatorHead);
+    }
     if key == NEXT_UIN {
         return Some(StoredKey::NextUin);
     }
@@ -180,6 +216,10 @@ pub fn parse(key: &[u8]) -> Option<StoredKey> {
         return Some(StoredKey::Import);
     }
     let (kind, rest) = text.split_once('/')?;
+    if let ("u" | "x", Some(digits)) = (kind, rest.strip_suffix('!')) {
+        number_of(digits.as_bytes(), SHELF_DIGITS)?;
+        return Some(StoredKey::IndexCensus(key.strip_suffix(b"!")?.to_vec()));
+    }
     match kind {
         "a" => {
             let (owner, within) = rest.split_once('/')?;
@@ -233,7 +273,11 @@ fn account_record(within: &str) -> Option<RecordKey> {
 
 /// A number of exactly 20 digits.
 fn number(digits: &[u8]) -> Option<u64> {
-    if digits.len() != DIGITS || !digits.iter().all(u8::is_ascii_digit) {
+    number_of(digits, DIGITS)
+}
+
+fn number_of(digits: &[u8], count: usize) -> Option<u64> {
+    if digits.len() != count || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()

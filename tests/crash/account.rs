@@ -1,5 +1,6 @@
 //! The same for an account of a node: the writer changes it from several tasks, and every change
-//! that was acknowledged must have its entry in the account's change log, whose chain must hold.
+//! that was acknowledged must have its entry in the account's change log, whose chain must hold;
+//! and `audit verify` must find nothing, in the logs and beside them.
 
 use std::io::Write;
 use std::path::Path;
@@ -102,6 +103,7 @@ pub(crate) fn check(
     runtime.block_on(async {
         let node = start(dir, directory).await?;
         let log = read_log(&node).await?;
+        verify(&node).await?;
         node.end();
         if log.revisions.get(..known.revisions.len()) != Some(&known.revisions[..]) {
             return Err("entries that were there are gone or are others".to_owned());
@@ -114,6 +116,18 @@ pub(crate) fn check(
         }
         Ok(log)
     })
+}
+
+/// What `camgate audit verify` would say.
+async fn verify(node: &Node) -> Result<(), String> {
+    let verification = node.verify_store(None).await;
+    let mut verification = verification.map_err(|error| error.to_string())?;
+    while let Some((found, _)) = verification.next().await.map_err(|error| error.to_string())? {
+        if let Some(first) = found.first() {
+            return Err(format!("`audit verify` finds {first:?}"));
+        }
+    }
+    Ok(())
 }
 
 async fn read_log(node: &Node) -> Result<Log, String> {

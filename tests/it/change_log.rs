@@ -35,7 +35,8 @@ fn origin() -> Origin {
     };
     let (source, request_id) = ("192.0.2.7".to_owned(), "请求-1".to_owned());
     let call = "AddUser".to_owned();
-    Origin { actor, protocol: Protocol::CamApi, call, source, request_id }
+    let service_caller = "网关".to_owned();
+    Origin { actor, protocol: Protocol::CamApi, call, source, request_id, service_caller }
 }
 
 /// A log as it is stored: the bytes of each entry, in order, and the head.

@@ -30,6 +30,8 @@ mod cli_story;
 #[cfg(feature = "server")]
 mod command;
 #[cfg(feature = "server")]
+mod corruption;
+#[cfg(feature = "server")]
 mod decision_log;
 mod directory;
 #[cfg(feature = "server")]

@@ -25,6 +25,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 
 use crate::command::{Served, offline};
 use crate::support::authority::{Authority, Pair};
+use crate::support::change_log::trace;
 
 /// A server with certificates in a folder.
 struct Secured {
@@ -187,7 +188,7 @@ async fn a_certificate_says_which_caller_it_is() {
     let identities = std::collections::BTreeSet::from(["gateway.test".to_owned()]);
     let name = "gateway".to_owned();
     let caller = ServiceCaller { name, identities, rights, ..ServiceCaller::default() };
-    create_caller(&*store, &caller).await.unwrap();
+    create_caller(&*store, &trace(), &caller).await.unwrap();
     let required = NodeSettings { callers_required: true, ..NodeSettings::default() };
     let settings = settings(folder.path(), &ours, ClientCertificates::Required);
     let server = start_on(store, settings, required).await;

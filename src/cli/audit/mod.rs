@@ -1,11 +1,15 @@
 //! `audit`: what was decided and changed, by whom, and whether the logs of it are whole.
 
+mod change_query;
+mod change_tail;
+mod change_verify;
 mod decisions;
 mod log_query;
 mod log_tail;
 mod log_verify;
 pub mod query;
 pub mod replay;
+mod source;
 pub mod tail;
 pub mod verify;
 

@@ -191,7 +191,8 @@ impl Administration {
         method: &str,
         request: &[u8],
     ) -> Result<WriteOptions, NodeError> {
-        request::write_options(&self.node, options, method, request, &self.source)
+        let from = (self.source.as_str(), self.access.name());
+        request::write_options(&self.node, options, method, request, from)
     }
 
     fn answered<R: WriteAnswer>(&self, answer: &[u8], revision: Revision) -> Result<R, NodeError> {

@@ -19,10 +19,10 @@ pub(in crate::service) fn record(node: &Node, change: LoggedChange) -> proto::Ch
 /// What an entry says.
 fn said(entry: ChangeEntry) -> proto::ChangeRecord {
     let ChangeEntry { at, origin, operations, records, omitted, .. } = entry;
-    let Origin { actor: who, protocol, call, source, request_id } = origin;
+    let Origin { actor: who, protocol, call, source, request_id, service_caller } = origin;
     proto::ChangeRecord {
         at: timestamp(at),
-        actor: Some(actor(who)),
+        actor: Some(actor(who, service_caller)),
         protocol: protocol_word(protocol).into(),
         call,
         source,
@@ -34,11 +34,11 @@ fn said(entry: ChangeEntry) -> proto::ChangeRecord {
     }
 }
 
-fn actor(actor: Actor) -> proto::ChangeActor {
+fn actor(actor: Actor, service_caller: String) -> proto::ChangeActor {
     match actor {
-        Actor::Operator => proto::ChangeActor::default(),
+        Actor::Operator => proto::ChangeActor { service_caller, ..proto::ChangeActor::default() },
         Actor::Caller { uin, owner_uin, secret_id, session } => {
-            proto::ChangeActor { uin: Some(uin), owner_uin, secret_id, session }
+            proto::ChangeActor { uin: Some(uin), owner_uin, secret_id, session, service_caller }
         }
     }
 }

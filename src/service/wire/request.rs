@@ -274,13 +274,14 @@ fn inline_policy(field: &str, policy: proto::InlinePolicy) -> Result<InlinePolic
     Ok(InlinePolicy { name, document: document.into_bytes() })
 }
 
-/// What a write asks for. `request` is the whole request, encoded; `source` is the peer's address.
+/// What a write asks for. `request` is the whole request, encoded; from where it came are the
+/// peer's address and the service caller's name.
 pub(in crate::service) fn write_options(
     node: &Node,
     options: Option<proto::WriteOptions>,
     method: &str,
     request: &[u8],
-    source: &str,
+    (source, service_caller): (&str, &str),
 ) -> Result<WriteOptions, NodeError> {
     let proto::WriteOptions { if_revision, request_id, validate_only } =
         options.unwrap_or_default();
@@ -292,6 +293,7 @@ pub(in crate::service) fn write_options(
         call: method.to_owned(),
         source: source.to_owned(),
         request_id,
+        service_caller: service_caller.to_owned(),
     };
     let if_revision = node.read_token(&if_revision)?;
     Ok(WriteOptions { if_revision, request, validate_only, origin })

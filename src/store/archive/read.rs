@@ -164,6 +164,7 @@ pub fn verify(archive: &mut ArchiveReader<impl Read>) -> Result<Contents, Archiv
                     RecordProblem::UnknownFormat(found) => found > record::FORMAT,
                     RecordProblem::NotAMessage(_)
                     | RecordProblem::OtherThanKey(_)
+                    | RecordProblem::Altered
                     | RecordProblem::BadField(_) => false,
                 };
                 if is_newer {

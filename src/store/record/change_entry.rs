@@ -15,14 +15,14 @@ use crate::store::proto;
 pub fn encode_change_entry(entry: &ChangeEntry) -> Vec<u8> {
     let ChangeEntry { owner_uin, sequence, previous, at, origin, operations, records, omitted } =
         entry;
-    let Origin { actor: who, protocol, call, source, request_id } = origin;
+    let Origin { actor: who, protocol, call, source, request_id, service_caller } = origin;
     let message = proto::ChangeEntry {
         format: FORMAT,
         owner_uin: *owner_uin,
         sequence: *sequence,
         previous_digest: previous.to_vec(),
         at_ms: at.0,
-        actor: Some(actor(who)),
+        actor: Some(actor(who, service_caller)),
         protocol: protocol_word(*protocol).into(),
         call: call.clone(),
         source: source.clone(),
@@ -35,14 +35,16 @@ pub fn encode_change_entry(entry: &ChangeEntry) -> Vec<u8> {
     message.encode_to_vec()
 }
 
-fn actor(actor: &Actor) -> proto::ChangeActor {
+fn actor(actor: &Actor, service_caller: &str) -> proto::ChangeActor {
+    let service_caller = service_caller.to_owned();
     match actor {
-        Actor::Operator => proto::ChangeActor::default(),
+        Actor::Operator => proto::ChangeActor { service_caller, ..proto::ChangeActor::default() },
         Actor::Caller { uin, owner_uin, secret_id, session } => proto::ChangeActor {
             uin: Some(*uin),
             owner_uin: *owner_uin,
             secret_id: secret_id.clone(),
             session: session.clone(),
+            service_caller,
         },
     }
 }
@@ -96,7 +98,7 @@ pub(super) fn decode(owner: u64, number: u64, value: &[u8]) -> Decoded<ChangeEnt
     check_format(format)?;
     check_key("owner_uin", owner, owner_uin)?;
     check_key("sequence", number, sequence)?;
-    let actor = actor_of(actor.ok_or(RecordProblem::BadField("actor"))?);
+    let (actor, service_caller) = actor_of(actor.ok_or(RecordProblem::BadField("actor"))?);
     let protocol = protocol_of(protocol)?;
     let records: Decoded<Vec<RecordChange>> = records.into_iter().map(record_change_of).collect();
     Ok(ChangeEntry {
@@ -104,7 +106,7 @@ pub(super) fn decode(owner: u64, number: u64, value: &[u8]) -> Decoded<ChangeEnt
         sequence,
         previous: digest_of("previous_digest", previous_digest)?,
         at: UnixMillis(at_ms),
-        origin: Origin { actor, protocol, call, source, request_id },
+        origin: Origin { actor, protocol, call, source, request_id, service_caller },
         operations,
         records: records?,
         omitted: match omitted_records {
@@ -117,12 +119,22 @@ pub(super) fn decode(owner: u64, number: u64, value: &[u8]) -> Decoded<ChangeEnt
     })
 }
 
-fn actor_of(actor: proto::ChangeActor) -> Actor {
-    let proto::ChangeActor { uin, owner_uin, secret_id, session } = actor;
-    match uin {
+/// Who asked, and through which service caller.
+fn actor_of(actor: proto::ChangeActor) -> (Actor, String) {
+    let proto::ChangeActor { uin, owner_uin, secret_id, session, service_caller } = actor;
+    let actor = match uin {
         None => Actor::Operator,
         Some(uin) => Actor::Caller { uin, owner_uin, secret_id, session },
-    }
+    };
+    (actor, service_caller)
+}
+
+/// Which entry of which account's log these bytes say they are, whatever key they stand under; none
+/// when they are no entry.
+#[must_use]
+pub fn change_entry_place(value: &[u8]) -> Option<(u64, u64)> {
+    let entry = proto::ChangeEntry::decode(value).ok()?;
+    (entry.sequence > 0 && entry.actor.is_some()).then_some((entry.owner_uin, entry.sequence))
 }
 
 fn protocol_of(number: i32) -> Decoded<Protocol> {

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use prost::Message;
 use thin_vec::ThinVec;
 
-use super::{DoneRequest, FORMAT, FORMAT_MIN, KeyUse, RecordProblem, Stored, caller, change_entry};
+use super::encode::head_seal;
+use super::{
+    DoneRequest, FORMAT, FORMAT_MIN, FORMAT_SEALED, KeyUse, OperatorDigest, OperatorHead,
+    RecordProblem, Stored, caller, change_entry,
+};
 use crate::directory::{
-    AccessKey, Account, App, AppEntry, Attachment, Attachments, ChangeHead, GlobalKey, Group,
-    GroupId, KeyStatus, OperatorPreset, PasswordHash, Policy, PolicyBody, PolicyId, PolicyVersion,
-    Profile, Record, RecordKey, Role, RoleId, SealedSecret, SecretEntry, SecretId, Slot,
-    SubAccount, SubAccountKind, Tombstone, UinEntry, UnixMillis, VersionNumber,
+    AccessKey, Account, App, AppEntry, Attachment, Attachments, Census, ChangeHead, GlobalKey,
+    Group, GroupId, KeyStatus, OperatorPreset, PasswordHash, Policy, PolicyBody, PolicyId,
+    PolicyVersion, Profile, Record, RecordKey, Role, RoleId, SealedSecret, SecretEntry, SecretId,
+    Slot, SubAccount, SubAccountKind, Tombstone, UinEntry, UnixMillis, VersionNumber,
 };
 use crate::lang::variable::Owner;
 use crate::store::key::StoredKey;
@@ -27,9 +31,13 @@ pub(super) fn decode(key: StoredKey, value: &[u8]) -> Decoded<Stored> {
         StoredKey::Global(key) => Stored::Global(global(key, value)?),
         StoredKey::OperatorPreset(name) => Stored::OperatorPreset(operator_preset(&name, value)?),
         StoredKey::OperatorDigest => {
-            let proto::OperatorDigest { format, digest } = message(value)?;
+            let proto::OperatorDigest { format, digest, census } = message(value)?;
             check_format(format)?;
-            Stored::OperatorDigest(digest)
+            let census = census.map(census_of).transpose()?;
+            if census.is_some() != (format >= FORMAT_SEALED) {
+                return Err(RecordProblem::BadField("census"));
+            }
+            Stored::OperatorDigest(OperatorDigest { digest, census })
         }
         StoredKey::NextUin => {
             let proto::Counter { format, next } = message(value)?;
@@ -46,6 +54,13 @@ pub(super) fn decode(key: StoredKey, value: &[u8]) -> Decoded<Stored> {
             check_format(format)?;
             Stored::Keyring(content)
         }
+        StoredKey::IndexCensus(_) => {
+            let proto::IndexCensus { format, census } = message(value)?;
+            check_format(format)?;
+            let census = census.ok_or(RecordProblem::BadField("census"))?;
+            Stored::IndexCensus(census_of(census)?)
+        }
+        StoredKey::OperatorHead => Stored::OperatorHead(operator_head(value)?),
         StoredKey::Caller(name) => Stored::Caller(Box::new(caller::decode(&name, value)?)),
         StoredKey::Import => {
             let proto::Import { format, digest } = message(value)?;
@@ -98,6 +113,8 @@ fn global(key: GlobalKey, value: &[u8]) -> Decoded<Record> {
 }
 
 fn account(expected: u64, value: &[u8]) -> Decoded<Account> {
+    let head: proto::AccountHead = message(value)?;
+    let expected_seal = head_seal(&head);
     let proto::AccountHead {
         format,
         owner_uin,
@@ -109,8 +126,11 @@ fn account(expected: u64, value: &[u8]) -> Decoded<Account> {
         next_uid,
         change_sequence,
         change_digest,
-    } = message(value)?;
+        census,
+        seal,
+    } = head;
     check_format(format)?;
+    check_seal(format, &seal, expected_seal)?;
     check_key("owner_uin", expected, owner_uin)?;
     if next_policy_id < PolicyId::CUSTOM_MIN.0 {
         return Err(RecordProblem::BadField("next_policy_id"));
@@ -137,7 +157,27 @@ fn account(expected: u64, value: &[u8]) -> Decoded<Account> {
         next_role_id,
         next_uid,
         change_head: change_head(change_sequence, &change_digest)?,
+        census: census.map(census_of).transpose()?,
     })
+}
+
+/// Heads have a seal since format 3, and it must be right.
+fn check_seal(format: u32, seal: &[u8], expected: [u8; 32]) -> Decoded<()> {
+    let is_right = if format < FORMAT_SEALED { seal.is_empty() } else { seal == expected };
+    if is_right { Ok(()) } else { Err(RecordProblem::Altered) }
+}
+
+fn census_of(census: proto::Census) -> Decoded<Census> {
+    let proto::Census { records, sum } = census;
+    let sum = sum.try_into().map_err(|_| RecordProblem::BadField("census"))?;
+    Ok(Census { records, sum })
+}
+
+pub(super) fn operator_head(value: &[u8]) -> Decoded<OperatorHead> {
+    let proto::OperatorHead { format, change_sequence, change_digest, census } = message(value)?;
+    check_format(format)?;
+    let census = census_of(census.ok_or(RecordProblem::BadField("census"))?)?;
+    Ok(OperatorHead { change_head: change_head(change_sequence, &change_digest)?, census })
 }
 
 fn change_head(sequence: u64, digest: &[u8]) -> Decoded<ChangeHead> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 
-use super::{DoneRequest, FORMAT, KeyUse};
+use super::{DoneRequest, FORMAT, KeyUse, OperatorDigest, OperatorHead};
 use crate::audit::digest;
 use crate::directory::{
-    AccessKey, Account, App, AppEntry, Attachment, ChangeHead, Group, GroupId, KeyStatus,
+    AccessKey, Account, App, AppEntry, Attachment, Census, ChangeHead, Group, GroupId, KeyStatus,
     OperatorPreset, Policy, PolicyId, PolicyVersion, Profile, Record, Role, SecretEntry, Slot,
     SubAccount, SubAccountKind, Tombstone, UinEntry,
 };
@@ -19,7 +19,7 @@ use crate::store::proto;
 #[must_use]
 pub fn encode(record: &Record) -> Vec<u8> {
     match record {
-        Record::Account(it) => account(it).encode_to_vec(),
+        Record::Account(it) => sealed(account(it)),
         Record::SubAccount(it) => sub_account(it).encode_to_vec(),
         Record::Group(_, Slot::Live(it)) => group(it).encode_to_vec(),
         Record::Group(id, Slot::Deleted(it)) => deleted_group(*id, it).encode_to_vec(),
@@ -42,7 +42,7 @@ pub fn encode_for_log(record: &Record) -> Vec<u8> {
     match record {
         Record::Account(it) => {
             let change_head = ChangeHead::default();
-            account(&Account { change_head, ..(**it).clone() }).encode_to_vec()
+            sealed(account(&Account { change_head, census: None, ..(**it).clone() }))
         }
         Record::SubAccount(it) => {
             let mut message = sub_account(it);
@@ -87,8 +87,30 @@ pub fn encode_operator_preset(preset: &OperatorPreset) -> Vec<u8> {
 
 /// The bytes of the record of the digest of the operator's files.
 #[must_use]
-pub fn encode_operator_digest(digest: &str) -> Vec<u8> {
-    proto::OperatorDigest { format: FORMAT, digest: digest.to_owned() }.encode_to_vec()
+pub fn encode_operator_digest(found: &OperatorDigest) -> Vec<u8> {
+    let OperatorDigest { digest, census } = found;
+    let census = census.as_ref().map(census_message);
+    proto::OperatorDigest { format: FORMAT, digest: digest.clone(), census }.encode_to_vec()
+}
+
+/// The bytes of the census of a shelf of a global index.
+#[must_use]
+pub fn encode_index_census(census: &Census) -> Vec<u8> {
+    let census = Some(census_message(census));
+    proto::IndexCensus { format: FORMAT, census }.encode_to_vec()
+}
+
+/// The bytes of the head of what the operator has.
+#[must_use]
+pub fn encode_operator_head(head: &OperatorHead) -> Vec<u8> {
+    let OperatorHead { change_head: ChangeHead { sequence, digest }, census } = head;
+    let message = proto::OperatorHead {
+        format: FORMAT,
+        change_sequence: *sequence,
+        change_digest: if *sequence == 0 { Vec::new() } else { digest.to_vec() },
+        census: Some(census_message(census)),
+    };
+    message.encode_to_vec()
 }
 
 /// The bytes of the counter that uins are allotted from.
@@ -149,6 +171,7 @@ fn account(account: &Account) -> proto::AccountHead {
         next_role_id,
         next_uid,
         change_head,
+        census,
     } = account;
     let ChangeHead { sequence, digest } = change_head;
     proto::AccountHead {
@@ -162,7 +185,26 @@ fn account(account: &Account) -> proto::AccountHead {
         next_uid: *next_uid,
         change_sequence: *sequence,
         change_digest: if *sequence == 0 { Vec::new() } else { digest.to_vec() },
+        census: census.as_ref().map(census_message),
+        seal: Vec::new(),
     }
+}
+
+fn census_message(census: &Census) -> proto::Census {
+    let Census { records, sum } = census;
+    proto::Census { records: *records, sum: sum.to_vec() }
+}
+
+/// The bytes of a head, with their own digest: nothing else can prove what stands in it.
+fn sealed(mut head: proto::AccountHead) -> Vec<u8> {
+    head.seal = head_seal(&head).to_vec();
+    head.encode_to_vec()
+}
+
+/// The digest of a head without its seal.
+pub(super) fn head_seal(head: &proto::AccountHead) -> [u8; 32] {
+    let bare = proto::AccountHead { seal: Vec::new(), ..head.clone() };
+    digest(&bare.encode_to_vec())
 }
 
 fn sub_account(sub_account: &SubAccount) -> proto::SubAccount {

@@ -6,6 +6,7 @@
 //! is loaded as unreadable, and denies (rule D-05).
 
 mod caller;
+mod census;
 mod change_entry;
 mod decode;
 mod encode;
@@ -17,19 +18,25 @@ use super::contract::Entry;
 use super::key::{self, StoredKey};
 use crate::audit::ChangeEntry;
 use crate::directory::service_caller::ServiceCaller;
-use crate::directory::{AccountState, Change, OperatorPreset, Record, SecretId, UnixMillis};
+use crate::directory::{
+    AccountState, Census, Change, ChangeHead, OperatorPreset, Record, SecretId, UnixMillis,
+};
 
 pub use caller::encode_caller;
-pub use change_entry::encode_change_entry;
+pub use census::{CensusFault, Counted, census_of_state, check_account, count, is_counted};
+pub use change_entry::{change_entry_place, encode_change_entry};
 pub use encode::{
-    encode, encode_done_request, encode_for_log, encode_import, encode_key_use, encode_keyring,
-    encode_next_uin, encode_operator_digest, encode_operator_preset, encode_store_id,
+    encode, encode_done_request, encode_for_log, encode_import, encode_index_census,
+    encode_key_use, encode_keyring, encode_next_uin, encode_operator_digest, encode_operator_head,
+    encode_operator_preset, encode_store_id,
 };
 
 /// The version of every record's format that this program writes.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 /// The oldest version that it reads.
 pub(super) const FORMAT_MIN: u32 = 1;
+/// The first version in which heads are sealed and records are counted.
+const FORMAT_SEALED: u32 = 3;
 /// Bytes of the digest of a request.
 pub const REQUEST_DIGEST_BYTES: usize = 32;
 
@@ -54,6 +61,24 @@ pub struct KeyUse {
     pub last_used_at: UnixMillis,
 }
 
+/// The operator's files that the presets were made from, and which presets there are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OperatorDigest {
+    /// The digest of the files.
+    pub digest: String,
+    /// Of the presets; none while they were recorded by a version that did not count them.
+    pub census: Option<Census>,
+}
+
+/// The head of what the operator has and no account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OperatorHead {
+    /// Where the operator's change log ends.
+    pub change_head: ChangeHead,
+    /// Of the service callers.
+    pub census: Census,
+}
+
 /// What stands under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
@@ -69,7 +94,11 @@ pub enum Stored {
     /// One of the operator's presets.
     OperatorPreset(OperatorPreset),
     /// The digest of the operator's files.
-    OperatorDigest(String),
+    OperatorDigest(OperatorDigest),
+    /// The head of what the operator has.
+    OperatorHead(OperatorHead),
+    /// The census of a shelf of a global index.
+    IndexCensus(Census),
     /// The uin to allot next.
     NextUin(u64),
     /// The store's id.
@@ -111,6 +140,8 @@ pub enum RecordProblem {
     OtherThanKey(&'static str),
     /// A field holds a value that has no meaning.
     BadField(&'static str),
+    /// Its own digest is of other bytes.
+    Altered,
 }
 
 impl fmt::Display for RecordProblem {
@@ -122,6 +153,7 @@ impl fmt::Display for RecordProblem {
                 write!(f, "it has format {found}, this program reads {FORMAT_MIN} to {FORMAT}")
             }
             Self::OtherThanKey(field) => write!(f, "its field `{field}` contradicts its key"),
+            Self::Altered => f.write_str("it was altered: the digest in it is not its own"),
             Self::BadField(field) => write!(f, "its field `{field}` has a value without meaning"),
         }
     }
@@ -152,6 +184,8 @@ pub fn load_account(owner_uin: u64, entries: &[Entry]) -> Result<AccountState, R
             | Stored::Global(_)
             | Stored::OperatorPreset(_)
             | Stored::OperatorDigest(_)
+            | Stored::OperatorHead(_)
+            | Stored::IndexCensus(_)
             | Stored::NextUin(_)
             | Stored::StoreId(_)
             | Stored::Keyring(_)
@@ -190,6 +224,8 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
             Stored::Global(_)
             | Stored::OperatorPreset(_)
             | Stored::OperatorDigest(_)
+            | Stored::OperatorHead(_)
+            | Stored::IndexCensus(_)
             | Stored::NextUin(_)
             | Stored::StoreId(_)
             | Stored::Keyring(_)
@@ -207,6 +243,8 @@ pub fn change(mutation: &Mutation) -> Result<Option<(u64, Change)>, RecordError>
                 StoredKey::Global(_)
                 | StoredKey::OperatorPreset(_)
                 | StoredKey::OperatorDigest
+                | StoredKey::OperatorHead
+                | StoredKey::IndexCensus(_)
                 | StoredKey::NextUin
                 | StoredKey::StoreId
                 | StoredKey::Keyring

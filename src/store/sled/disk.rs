@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ::sled::{Batch, Db, IVec};
@@ -15,6 +16,7 @@ use super::acknowledged::Acknowledged;
 use super::layout::{self, Census, Head, StoredValue, damaged};
 use super::open::{explain, io_error};
 use super::scan::Scans;
+use super::space;
 use crate::store::change::{ChangeLog, ChangeRetention, PageLimits, check_start, page_of};
 use crate::store::commit::{ChangeSet, Commit, Mutation};
 use crate::store::contract::{Entry, Revision, StoreFuture};
@@ -36,6 +38,10 @@ pub(super) struct Disk {
     pub(super) scans: Scans,
     /// Why the store stopped. Never unset.
     pub(super) stopped: OnceLock<String>,
+    /// Whether it stopped because the system had no room to write: then it may be opened anew.
+    pub(super) lacked_room: AtomicBool,
+    /// Bytes that stay free on the disk.
+    pub(super) reserve_bytes: u64,
 }
 
 impl Disk {
@@ -52,11 +58,27 @@ impl Disk {
         }
     }
 
+    /// Runs `work` and returns when what it shows is durable.
+    pub(super) async fn shown<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> Result<T, StoreError> + Send + 'static,
+        at: impl FnOnce(&T) -> Revision,
+    ) -> Result<T, StoreError> {
+        let shown = self.blocking(work).await?;
+        self.ensure_durable(at(&shown)).await?;
+        Ok(shown)
+    }
+
     pub(super) fn check_running(&self) -> Result<(), StoreError> {
         match self.stopped.get() {
             None => Ok(()),
             Some(reason) => Err(StoreError::Unavailable { detail: self.stop_message(reason) }),
         }
+    }
+
+    /// Whether the store stopped and may be opened anew when there is room.
+    pub(super) fn may_reopen(&self) -> bool {
+        self.stopped.get().is_some() && self.lacked_room.load(Ordering::SeqCst)
     }
 
     fn stop_message(&self, reason: &str) -> String {
@@ -66,6 +88,9 @@ impl Disk {
 
     /// Stops the store for good; the first reason stays. Gives the error to return.
     pub(super) fn stop(&self, error: StoreError) -> StoreError {
+        if self.stopped.get().is_none() && matches!(error, StoreError::Full { .. }) {
+            self.lacked_room.store(true, Ordering::SeqCst);
+        }
         let reason = self.stopped.get_or_init(|| error.to_string());
         StoreError::Unavailable { detail: self.stop_message(reason) }
     }
@@ -133,6 +158,7 @@ impl Disk {
 
     /// Checks and applies a commit; it is not durable yet.
     pub(super) fn apply(&self, commit: &Commit) -> Result<Revision, StoreError> {
+        space::check(&self.dir, commit.byte_len(), self.reserve_bytes)?;
         let encoded = layout::encode_mutations(&commit.mutations);
         let mut head = self.lock_to_write()?;
         commit.check_preconditions(|key| match self.get(&layout::entry_key(key))? {

@@ -13,6 +13,8 @@
 //!   blob files; `layout.rs` keeps every page too small to become one.
 //! - **Group commit.** Whoever flushes, flushes for all commits applied before; the others wait
 //!   for their turn, find their commit durable, and return.
+//! - **Room.** `space.rs` refuses a commit while there is still room for it. Where the system
+//!   refuses all the same, the store stops, and is opened anew as soon as there is room.
 //! - **Fail-stop.** After a failed write or flush nobody knows what is on disk, so the store
 //!   answers nothing more until it is reopened. sled can panic where its files are damaged; each
 //!   call into it runs on a blocking thread, and a panic there becomes an error and a stop.
@@ -29,13 +31,14 @@ mod disk;
 mod layout;
 mod open;
 mod scan;
+mod space;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::disk::{Disk, thread_error};
-use self::scan::ASIDE_BYTES_MAX;
+use self::scan::{ASIDE_BYTES_MAX, SledScan};
 use crate::store::change::{ChangeRetention, LogWatch, Watch, check_start};
 use crate::store::commit::{Commit, CommitLimits};
 use crate::store::contract::{Entry, Revision, Store, StoreFuture};
@@ -46,14 +49,23 @@ use crate::store::scan::Scan;
 const COMMIT_LIMITS: CommitLimits =
     CommitLimits { commit_bytes_max: 8 * 1024 * 1024, mutations_max: 10_000 };
 
+/// Bytes that must be free before a store that stopped for want of room is opened anew.
+const REOPEN_BYTES: u64 = 4 * 1024 * 1024;
+
 /// A store in a directory, open in this process only. Dropping it ends its watches.
 pub struct SledStore {
-    disk: Arc<Disk>,
+    dir: PathBuf,
+    retention: ChangeRetention,
+    reserve_bytes: u64,
+    /// None from when it stopped for want of room until it is opened anew.
+    disk: Mutex<Option<Arc<Disk>>>,
+    /// Held while it is opened anew.
+    opening: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for SledStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SledStore").field("dir", &self.disk.dir).finish_non_exhaustive()
+        f.debug_struct("SledStore").field("dir", &self.dir).finish_non_exhaustive()
     }
 }
 
@@ -62,8 +74,9 @@ impl SledStore {
     ///
     /// # Errors
     /// [`StoreError::InUse`] when it is open elsewhere, [`StoreError::UnknownFormat`],
-    /// [`StoreError::Corrupt`] when data is damaged or acknowledged commits are missing, and
-    /// [`StoreError::Unavailable`] on other I/O errors. Each names the directory.
+    /// [`StoreError::Corrupt`] when data is damaged or acknowledged commits are missing,
+    /// [`StoreError::Full`] when the disk cannot be written, and [`StoreError::Unavailable`] on
+    /// other I/O errors. Each names the directory.
     pub async fn open(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
         Self::open_with(dir, ChangeRetention::default()).await
     }
@@ -76,11 +89,23 @@ impl SledStore {
         dir: impl Into<PathBuf>,
         retention: ChangeRetention,
     ) -> Result<Self, StoreError> {
-        let dir = dir.into();
-        let opening = dir.clone();
-        let task = tokio::task::spawn_blocking(move || Disk::open(opening, retention));
-        let disk = task.await.unwrap_or_else(|error| Err(open::task_error(&error, &dir)))?;
-        Ok(Self { disk: Arc::new(disk) })
+        Self::open_reserving(dir, retention, space::RESERVE_BYTES).await
+    }
+
+    /// As [`SledStore::open_with`], refusing commits that would leave less than so many bytes of
+    /// the disk free; 0 looks at nothing, and waits for the system to refuse.
+    ///
+    /// # Errors
+    /// As [`SledStore::open`].
+    pub async fn open_reserving(
+        dir: impl Into<PathBuf>,
+        retention: ChangeRetention,
+        reserve_bytes: u64,
+    ) -> Result<Self, StoreError> {
+        let (dir, disk, opening) = (dir.into(), Mutex::new(None), tokio::sync::Mutex::new(()));
+        let store = Self { dir, retention, reserve_bytes, disk, opening };
+        store.open_disk().await?;
+        Ok(store)
     }
 
     /// The random id this store got when it was made, as text.
@@ -88,13 +113,56 @@ impl SledStore {
     /// # Errors
     /// As [`Store::read`].
     pub async fn id(&self) -> Result<String, StoreError> {
-        self.disk
-            .blocking(|disk| {
-                let id = disk.get(layout::ID_KEY)?;
-                let id = id.ok_or_else(|| layout::damaged("the store has no id"))?;
-                Ok(String::from_utf8_lossy(&id).into_owned())
-            })
-            .await
+        let disk = self.disk().await?;
+        let id = disk.blocking(|disk| disk.get(layout::ID_KEY)).await?;
+        let id = id.ok_or_else(|| layout::damaged("the store has no id"))?;
+        Ok(String::from_utf8_lossy(&id).into_owned())
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Disk>>> {
+        // Nothing that runs under it can panic half-way.
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn open_disk(&self) -> Result<Arc<Disk>, StoreError> {
+        let (dir, retention, reserve) = (self.dir.clone(), self.retention, self.reserve_bytes);
+        let task = tokio::task::spawn_blocking(move || Disk::open(dir, retention, reserve));
+        let disk = task.await.unwrap_or_else(|error| Err(open::task_error(&error, &self.dir)))?;
+        let disk = Arc::new(disk);
+        *self.slot() = Some(Arc::clone(&disk));
+        Ok(disk)
+    }
+
+    /// The open files. A store that stopped for want of room is opened anew when there is some: as
+    /// after a crash, with everything that opening verifies.
+    async fn disk(&self) -> Result<Arc<Disk>, StoreError> {
+        if let Some(disk) = self.slot().clone() {
+            return Ok(disk);
+        }
+        let _turn = self.opening.lock().await;
+        if let Some(disk) = self.slot().clone() {
+            return Ok(disk);
+        }
+        let unavailable = |error: StoreError| {
+            let detail = format!("it stopped for want of room, and does not open: {error}");
+            StoreError::Unavailable { detail }
+        };
+        let reserve = self.reserve_bytes.max(REOPEN_BYTES);
+        space::check(&self.dir, 0, reserve).map_err(unavailable)?;
+        self.open_disk().await.map_err(unavailable)
+    }
+
+    /// Lets go of files that stopped for want of room: its watches end, and the next call opens
+    /// them anew.
+    fn after<T>(&self, disk: Arc<Disk>, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.is_err() && disk.may_reopen() {
+            let mut slot = self.slot();
+            let stopped = slot.take_if(|current| Arc::ptr_eq(current, &disk));
+            drop(slot);
+            // sled writes when it is closed.
+            tokio::task::spawn_blocking(move || drop((stopped, disk)));
+        }
+        result
     }
 }
 
@@ -113,42 +181,44 @@ impl Store for SledStore {
 
     fn head(&self) -> StoreFuture<'_, Revision> {
         Box::pin(async {
-            self.disk.check_running()?;
-            Ok(*self.disk.durable.borrow())
+            let disk = self.disk().await?;
+            let head = disk.check_running().map(|()| *disk.durable.borrow());
+            self.after(disk, head)
         })
     }
 
     fn read<'a>(&'a self, key: &'a [u8]) -> StoreFuture<'a, (Option<Entry>, Revision)> {
         let key = key.to_vec();
         Box::pin(async move {
-            let (entry, revision) = self.disk.blocking(move |disk| disk.read(&key)).await?;
-            self.disk.ensure_durable(revision).await?;
-            Ok((entry, revision))
+            let disk = self.disk().await?;
+            let read = disk.shown(move |disk| disk.read(&key), |(_, revision)| *revision).await;
+            self.after(disk, read)
         })
     }
 
     fn read_prefix<'a>(&'a self, prefix: &'a [u8]) -> StoreFuture<'a, (Vec<Entry>, Revision)> {
         let prefix = prefix.to_vec();
         Box::pin(async move {
-            let (entries, revision) =
-                self.disk.blocking(move |disk| disk.read_prefix(&prefix)).await?;
-            self.disk.ensure_durable(revision).await?;
-            Ok((entries, revision))
+            let disk = self.disk().await?;
+            let read = disk.shown(move |disk| disk.read_prefix(&prefix), |(_, at)| *at).await;
+            self.after(disk, read)
         })
     }
 
     fn scan(&self) -> StoreFuture<'_, Scan> {
         Box::pin(async {
-            let scan = self.disk.blocking(|disk| disk.begin_scan(ASIDE_BYTES_MAX)).await?;
-            self.disk.ensure_durable(scan.revision()).await?;
-            Ok(scan.into_scan())
+            let disk = self.disk().await?;
+            let begin = |disk: &Arc<Disk>| disk.begin_scan(ASIDE_BYTES_MAX);
+            let scan = disk.shown(begin, SledScan::revision).await;
+            self.after(disk, scan).map(SledScan::into_scan)
         })
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Revision> {
         Box::pin(async move {
             commit.check(COMMIT_LIMITS)?;
-            let disk = Arc::clone(&self.disk);
+            let opened = self.disk().await?;
+            let disk = Arc::clone(&opened);
             // A task of its own: once applied it is also made durable and told to watchers, even
             // if the caller goes away.
             let task = tokio::spawn(async move {
@@ -156,16 +226,21 @@ impl Store for SledStore {
                 disk.ensure_durable(revision).await?;
                 Ok(revision)
             });
-            task.await.unwrap_or_else(|error| Err(thread_error(&error)))
+            let done = task.await.unwrap_or_else(|error| Err(thread_error(&error)));
+            self.after(opened, done)
         })
     }
 
     fn watch(&self, after: Revision) -> StoreFuture<'_, Watch> {
         Box::pin(async move {
-            let durable = self.disk.durable.subscribe();
-            let oldest = self.disk.blocking(|disk| Ok(disk.lock_to_read()?.oldest_start)).await?;
-            check_start(after, oldest, *durable.borrow())?;
-            Ok(Watch::new(LogWatch::new(&self.disk, durable, after)))
+            let disk = self.disk().await?;
+            let durable = disk.durable.subscribe();
+            let oldest = disk.blocking(|disk| Ok(disk.lock_to_read()?.oldest_start)).await;
+            let watch = oldest.and_then(|oldest| {
+                check_start(after, oldest, *durable.borrow())?;
+                Ok(Watch::new(LogWatch::new(&disk, durable, after)))
+            });
+            self.after(disk, watch)
         })
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,11 @@ impl Disk {
     ///
     /// # Errors
     /// As [`super::SledStore::open`].
-    pub(super) fn open(dir: PathBuf, retention: ChangeRetention) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        dir: PathBuf,
+        retention: ChangeRetention,
+        reserve_bytes: u64,
+    ) -> Result<Self, StoreError> {
         let explain_io = |error: io::Error| io_error(&error, &dir);
         make_private_dir(&dir).map_err(explain_io)?;
         let config = Config::new().path(&dir).cache_capacity(CACHE_BYTES);
@@ -75,6 +80,8 @@ impl Disk {
             durable: watch::Sender::new(head.revision),
             scans: Scans::default(),
             stopped: OnceLock::new(),
+            lacked_room: AtomicBool::new(false),
+            reserve_bytes,
             dir,
         };
         disk.verify_newest_changes(head)?;
@@ -211,7 +218,13 @@ pub(super) fn io_error(error: &io::Error, dir: &Path) -> StoreError {
     } else {
         format!("`{dir}`: {error}")
     };
-    StoreError::Unavailable { detail }
+    if lacks_room(error) { StoreError::Full { detail } } else { StoreError::Unavailable { detail } }
+}
+
+/// Whether there is no room to write, or writing is not allowed now: both can pass.
+fn lacks_room(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
 }
 
 /// Whether the place is one where nothing can be made.
@@ -267,7 +280,7 @@ mod tests {
     }
 
     fn open(dir: &Path) -> Result<Disk, StoreError> {
-        Disk::open(dir.to_owned(), ChangeRetention::default())
+        Disk::open(dir.to_owned(), ChangeRetention::default(), 0)
     }
 
     #[test]

@@ -217,7 +217,8 @@ mod tests {
         let keys = || (0..20_u8).map(|at| vec![at]);
         let put_all = |byte: u8| keys().fold(Commit::new(), |it, key| it.put(key, vec![byte; 100]));
         store.commit(put_all(0)).await.unwrap();
-        let begin = |bytes_max| store.disk.begin_scan(bytes_max).unwrap();
+        let disk = store.disk().await.unwrap();
+        let begin = |bytes_max| disk.begin_scan(bytes_max).unwrap();
         let (slow, quick) = (begin(20 * 101 - 1), begin(20 * 101));
         store.commit(put_all(1)).await.unwrap();
         // What was put aside once is not put aside again.
@@ -237,6 +238,6 @@ mod tests {
         assert!(quick.next().await.is_none());
         drop((quick, aside));
         // Nothing is put aside for those that are over.
-        assert!(store.disk.scans.under_way().is_empty());
+        assert!(disk.scans.under_way().is_empty());
     }
 }

@@ -26,6 +26,8 @@ fn needed(service: &str, method: &str) -> Option<Right> {
         ("AdministrationService", _) => Right::Administer,
         ("WatchService", "Watch") => Right::Watch,
         ("StoreService", "Export") => Right::Operate,
+        // About everything; about one account it is for who administers that.
+        ("AuditService", _) => Right::Operate,
         ("CallerService", _) => Right::Operate,
         _ => return None,
     })

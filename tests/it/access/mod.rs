@@ -12,8 +12,7 @@ use camgate::catalog::Catalog;
 use camgate::directory::service_caller::{Accounts, Right, Rights, ServiceCaller};
 use camgate::gate::GateSettings;
 use camgate::node::{
-    Clock as _, Node, NodeSettings, SystemClock, create_caller, create_token, delete_caller,
-    delete_token,
+    Node, NodeSettings, SystemClock, create_caller, create_token, delete_caller, delete_token,
 };
 use camgate::service::bearer::Bearer;
 use camgate::service::{GrpcServer, GrpcSettings, HttpServer, HttpSettings};
@@ -22,6 +21,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
+
+use crate::support::change_log::trace;
 
 pub(crate) const ROOT: u64 = 12_345_678;
 pub(crate) const OTHER: u64 = 87_654_321;
@@ -74,25 +75,25 @@ impl Guarded {
     /// Registers a caller with a token, and gives the token.
     pub(crate) async fn caller(&self, name: &str, rights: Rights) -> String {
         let caller = ServiceCaller { name: name.to_owned(), rights, ..Default::default() };
-        create_caller(&*self.store, &caller).await.unwrap();
+        create_caller(&*self.store, &trace(), &caller).await.unwrap();
         self.token(name, None).await.1
     }
 
     /// Gives a caller one token more: its id, and its text.
     async fn token(&self, name: &str, expires_at_ms: Option<i64>) -> (String, String) {
-        let now = SystemClock.now().as_millisecond();
-        let (made, _) = create_token(&*self.store, name, "测试", now, expires_at_ms).await.unwrap();
+        let (made, _) =
+            create_token(&*self.store, &trace(), name, "测试", expires_at_ms).await.unwrap();
         self.applied().await;
         (made.id.clone(), made.expose().to_owned())
     }
 
     async fn revoke(&self, name: &str, id: &str) {
-        delete_token(&*self.store, name, id).await.unwrap();
+        delete_token(&*self.store, &trace(), name, id).await.unwrap();
         self.applied().await;
     }
 
     async fn delete(&self, name: &str) {
-        delete_caller(&*self.store, name).await.unwrap();
+        delete_caller(&*self.store, &trace(), name).await.unwrap();
         self.applied().await;
     }
 }

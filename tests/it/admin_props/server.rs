@@ -207,7 +207,8 @@ impl Server {
 pub(super) fn normal(state: &AccountState) -> AccountState {
     let mut state = state.clone();
     if let Some(account) = &mut state.account {
-        Arc::make_mut(account).change_head = ChangeHead::default();
+        let account = Arc::make_mut(account);
+        (account.change_head, account.census) = (ChangeHead::default(), None);
     }
     for user in state.sub_accounts.values_mut() {
         let profile = &mut Arc::make_mut(user).profile;

@@ -1,13 +1,13 @@
 //! Stored records: every value comes back, and nothing else is taken for one.
 
 use camgate::directory::{
-    Change, GlobalKey, GroupId, OperatorPreset, PolicyBody, PolicyId, Record, RecordKey, RoleId,
-    UnixMillis, VersionNumber,
+    Census, Change, ChangeHead, GlobalKey, GroupId, OperatorPreset, PolicyBody, PolicyId, Record,
+    RecordKey, RoleId, UnixMillis, VersionNumber,
 };
 use camgate::store::record::{
-    self, DoneRequest, KeyUse, RecordProblem, Stored, encode_done_request, encode_key_use,
-    encode_keyring, encode_next_uin, encode_operator_digest, encode_operator_preset,
-    encode_store_id,
+    self, DoneRequest, KeyUse, OperatorDigest, OperatorHead, RecordProblem, Stored,
+    encode_done_request, encode_key_use, encode_keyring, encode_next_uin, encode_operator_digest,
+    encode_operator_head, encode_operator_preset, encode_store_id,
 };
 use camgate::store::{Entry, Mutation, Revision, key};
 use proptest::prelude::*;
@@ -98,8 +98,14 @@ fn records_outside_of_accounts_come_back() {
     let key = key::operator_preset_key("只读");
     let stored = record::decode(&key, &encode_operator_preset(&preset)).unwrap();
     assert_eq!(stored, Stored::OperatorPreset(preset));
-    let stored = record::decode(key::OPERATOR_DIGEST, &encode_operator_digest("ab")).unwrap();
-    assert_eq!(stored, Stored::OperatorDigest("ab".into()));
+    let census = Some(Census { records: 3, sum: [7; 32] });
+    let digest = OperatorDigest { digest: "ab".into(), census };
+    let stored = record::decode(key::OPERATOR_DIGEST, &encode_operator_digest(&digest)).unwrap();
+    assert_eq!(stored, Stored::OperatorDigest(digest));
+    let change_head = ChangeHead { sequence: 9, digest: [3; 32] };
+    let head = OperatorHead { change_head, census: Census { records: 1, sum: [1; 32] } };
+    let stored = record::decode(key::OPERATOR_HEAD, &encode_operator_head(&head)).unwrap();
+    assert_eq!(stored, Stored::OperatorHead(head));
     let stored = record::decode(key::NEXT_UIN, &encode_next_uin(100_000_000)).unwrap();
     assert_eq!(stored, Stored::NextUin(100_000_000));
     let stored = record::decode(key::STORE_ID, &encode_store_id("ab")).unwrap();
@@ -132,10 +138,10 @@ fn what_is_not_ours_is_an_error_that_names_the_key() {
     assert!(error.to_string().contains("s/00000000000100000002"), "{error}");
     // Field 1 is the format: a varint after the byte 0x08.
     let mut newer = value.clone();
-    assert_eq!(newer[..2], [8, 2]);
-    newer[1] = 3;
+    assert_eq!(newer[..2], [8, 3]);
+    newer[1] = 4;
     let problem = record::decode(&own, &newer).unwrap_err().problem;
-    assert_eq!(problem, RecordProblem::UnknownFormat(3));
+    assert_eq!(problem, RecordProblem::UnknownFormat(4));
     let problem = record::decode(&own, &[]).unwrap_err().problem;
     assert_eq!(problem, RecordProblem::UnknownFormat(0));
     let cut = record::decode(&own, &value[..value.len() - 1]).unwrap_err();
@@ -149,8 +155,13 @@ fn records_of_the_first_format_are_still_read() {
     let fixture = Fixture::new();
     let mut entries = entries(&fixture);
     for entry in &mut entries {
-        assert_eq!(entry.value[..2], [8, 2]);
+        assert_eq!(entry.value[..2], [8, 3]);
         entry.value[1] = 1;
+        if entry.key == key::head_key(OWNER.uin) {
+            // Nor had it a seal: the last field, of 32 bytes.
+            let seal = entry.value.split_off(entry.value.len() - 34);
+            assert_eq!(seal[..2], [12 << 3 | 2, 32]);
+        }
     }
     // The head had neither of the new counters; whatever stands there is not read.
     let loaded = record::load_account(OWNER.uin, &entries).unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use camgate::authn::vault::master_key::MasterKey;
 use camgate::directory::{Record, Slot};
-use camgate::node::{NodeSettings, PolicyFiles};
+use camgate::node::{NodeSettings, PolicyFiles, Verified};
 use camgate::service::proto as pb;
 use camgate::store::record::{self, Stored};
 use camgate::store::{MemoryStore, Store};
@@ -186,6 +186,8 @@ fn kind(stored: &Stored) -> &'static str {
         Stored::OperatorPreset(preset) if preset.is_withdrawn => "withdrawn preset",
         Stored::OperatorPreset(_) => "preset",
         Stored::OperatorDigest(_) => "digest",
+        Stored::OperatorHead(_) => "operator head",
+        Stored::IndexCensus(_) => "index census",
         Stored::NextUin(_) => "next uin",
         Stored::StoreId(_) => "store id",
         Stored::Keyring(_) => "keyring",
@@ -226,8 +228,18 @@ async fn every_record_of_a_busy_store_can_be_decoded() {
             writes.insert(String::from_utf8(entry.key).unwrap());
         }
     }
-    assert_eq!(kinds.len(), 21, "{kinds:?}");
+    assert_eq!(kinds.len(), 23, "{kinds:?}");
     // The 30 commands and the folder, each under its own request id.
     assert_eq!(writes.len(), 31, "{writes:?}");
+    // And all of it is whole: every log, every census, every index.
+    let mut verification = server.node.verify_store(None).await.unwrap();
+    let (mut findings, mut verified) = (Vec::new(), Verified::default());
+    while let Some((found, so_far)) = verification.next().await.unwrap() {
+        findings.extend(found);
+        verified = so_far;
+    }
+    assert_eq!(findings, []);
+    assert!(verified.entries > 30 && verified.records > 60, "{verified:?}");
+    assert_eq!((verified.accounts, verified.uncounted), (1, 0));
     server.stop().await;
 }

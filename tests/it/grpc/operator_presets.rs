@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use camgate::directory::{OperatorFile, digest};
+use camgate::directory::{Census, OperatorFile, digest};
 use camgate::node::{NodeSettings, PolicyFiles, Readiness};
 use camgate::service::proto as pb;
-use camgate::store::record::encode_operator_digest;
+use camgate::store::record::{OperatorDigest, encode_operator_digest};
 use camgate::store::{Commit, CommitLimits, MemoryStore, Store as _};
 use tokio::sync::watch;
 
@@ -179,9 +179,9 @@ async fn patterns_that_are_none_make_the_node_not_ready() {
     server.stop().await;
 }
 
-/// A store of several nodes whose commits hold no more than four changes.
+/// A store of several nodes whose commits hold no more than five changes.
 fn small_commits() -> Arc<WrappedStore> {
-    let limits = CommitLimits { commit_bytes_max: 1024 * 1024, mutations_max: 4 };
+    let limits = CommitLimits { commit_bytes_max: 1024 * 1024, mutations_max: 5 };
     Arc::new(WrappedStore::with_limits(limits))
 }
 
@@ -203,8 +203,9 @@ async fn more_presets_than_a_commit_holds_are_recorded_in_several() {
     let mut server =
         TestServer::start(store.clone(), Some(files(dir.path())), NodeSettings::default()).await;
     assert!(server.node.readiness().borrow().is_ready());
-    // The store's id, and three presets with the digest in each of four commits.
-    assert_eq!(store.tries() - before, 1 + 4);
+    // The store's id, and two presets in each of five commits: with them go the digest, the head of
+    // the operator's log, and the log's entry.
+    assert_eq!(store.tries() - before, 1 + 5);
     server.create_account().await;
     for file in &written {
         assert!(is_offered(&server, &file.name).await, "{}", file.name);
@@ -219,7 +220,8 @@ async fn what_another_node_has_not_finished_is_finished_by_one_with_the_same_fil
     let written = write_many(dir.path());
     for (of, is_finished) in [(digest(&written), true), (digest(&[]), false)] {
         let store = small_commits();
-        let record = encode_operator_digest(&format!("unfinished {of}"));
+        let (digest, census) = (format!("unfinished {of}"), Some(Census::default()));
+        let record = encode_operator_digest(&OperatorDigest { digest, census });
         store.commit(Commit::new().put("o!", record)).await.unwrap();
         let mut server =
             TestServer::start(store, Some(files(dir.path())), NodeSettings::default()).await;

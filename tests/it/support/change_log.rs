@@ -1,7 +1,8 @@
 //! The change log of a node's account, read to the end and found whole.
 
-use camgate::audit::ChangeEntry;
-use camgate::node::Node;
+use camgate::audit::{ChangeEntry, Origin};
+use camgate::directory::UnixMillis;
+use camgate::node::{Clock as _, Node, SystemClock, Trace};
 
 /// All entries with their revisions. Each is proved, numbers and revisions rise, and the last is
 /// what the account says; so no edit of the log can hide here.
@@ -22,4 +23,9 @@ pub(crate) async fn whole_log(node: &Node, owner_uin: u64) -> Vec<(ChangeEntry, 
             log.push((change.entry.unwrap(), revision));
         }
     }
+}
+
+/// Who changes callers in tests: the program itself, now.
+pub(crate) fn trace() -> Trace {
+    Trace { origin: Origin::default(), at: UnixMillis(SystemClock.now().as_millisecond()) }
 }

@@ -32,6 +32,7 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("moka", Some("src/node/bounded.rs")),
     ("prometheus_client", Some("src/service/metrics/")),
     ("rand", Some("src/authn/random.rs")),
+    ("rustix", Some("src/store/sled/space.rs")),
     ("sled", Some("src/store/sled/")),
     ("tokio_rustls", Some("src/service/transport/")),
     ("toml_edit", Some("src/config/sources.rs")),

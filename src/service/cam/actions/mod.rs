@@ -159,6 +159,7 @@ fn origin(call: &Call<'_>) -> Origin {
         call: call.action.name.clone(),
         source: call.received.peer.to_string(),
         request_id: call.request_id.to_owned(),
+        service_caller: String::new(),
     }
 }
 
