@@ -725,7 +725,8 @@ mod tests {
             (
                 "[log]\nx = 1",
                 vec![],
-                "`camgate.toml` line 2: unknown setting `log.x`, expected one of `filter`, `format`",
+                "`camgate.toml` line 2: unknown setting `log.x`, expected one of `filter`, `format`, \
+                 `slow_ms`",
             ),
         ] {
             assert_eq!(merged(toml, &environment, vec![]).unwrap_err(), expected);
