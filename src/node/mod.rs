@@ -114,7 +114,7 @@ use crate::authn::vault::Vault;
 use crate::catalog::Catalog;
 use crate::directory::Census;
 use crate::store::archive::Export;
-use crate::store::{Revision, Store};
+use crate::store::{Revision, Store, Watch};
 use access::Callers;
 use cells::Cells;
 use console::SignIns;
@@ -198,6 +198,15 @@ pub struct Node {
     shipped_digest: OnceLock<String>,
 }
 
+/// Starts what runs as long as the node does.
+fn run_in_background(node: &Arc<Node>, watch: Watch) {
+    tokio::spawn(applier::run(Arc::clone(node), watch));
+    tokio::spawn(heartbeat::run(Arc::clone(node)));
+    tokio::spawn(key_uses::run(Arc::clone(node)));
+    tokio::spawn(record::follow_log(Arc::clone(node)));
+    tokio::spawn(referee::follow(Arc::clone(node)));
+}
+
 impl Node {
     /// Starts a node: names the store on first use, reads the presets, and follows its changes.
     /// `files` finds the operator's own presets; they are looked at once before this returns.
@@ -267,11 +276,7 @@ impl Node {
         });
         node.health.set_record_problem("service callers", callers_problem);
         heartbeat::meet(&node).await?;
-        tokio::spawn(applier::run(Arc::clone(&node), watch));
-        tokio::spawn(heartbeat::run(Arc::clone(&node)));
-        tokio::spawn(key_uses::run(Arc::clone(&node)));
-        tokio::spawn(record::follow_log(Arc::clone(&node)));
-        tokio::spawn(referee::follow(Arc::clone(&node)));
+        run_in_background(&node, watch);
         if let Some(files) = files {
             node.check_policy_files(&files).await;
             tokio::spawn(presets::poll(Arc::clone(&node), files));
