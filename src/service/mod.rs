@@ -63,7 +63,7 @@ pub use watch::Watching;
 use self::access::Callers;
 use self::ending::{Ending, Until};
 use self::overload::{Admission, Port};
-use self::transport::{Acceptor, Tls, incoming};
+use self::transport::{Acceptor, Tls, incoming, listen};
 use crate::gate::{BODY_BYTES_MAX, GateSettings};
 use crate::node::Node;
 use envoy::auth::authorization_server::AuthorizationServer as EnvoyAuthorizationServer;
@@ -140,7 +140,7 @@ impl GrpcServer {
         let GrpcSettings { gate, tls, limits } = settings;
         let port = Port::new("grpc", limits);
         let failed = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { node, gate, tls, port, listener, address })
     }

@@ -36,7 +36,7 @@ use super::ending::Until;
 use super::gate::{self, Gate};
 use super::metrics::{self, Metrics};
 use super::overload::{LimitSettings, Port};
-use super::transport::{Acceptor, Connection, Tls, incoming};
+use super::transport::{Acceptor, Connection, Tls, incoming, listen};
 use crate::gate::GateSettings;
 use crate::node::Node;
 use limits::{HEADER_BYTES_MAX, HEADERS_MAX};
@@ -90,7 +90,7 @@ impl HttpServer {
         let api = Arc::new(CamApi::new(Arc::clone(&node), settings.api)?);
         let gate = Gate::new(Arc::clone(&node), settings.gate);
         let failed = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let HttpSettings { console, authzen, tls, limits, .. } = settings;
         let port = Port::new("http", limits);

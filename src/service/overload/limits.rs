@@ -80,14 +80,14 @@ impl Default for LimitSettings {
     fn default() -> Self {
         Self {
             grpc_connections_max: 4_096,
-            http_connections_max: 1_024,
+            http_connections_max: 4_096,
             calls_per_connection_max: 256,
             checks_max: 1_024,
             batches_max: 128,
             administration_max: 512,
             streams_max: 1_024,
             open_calls_max: 16_384,
-            buffer_bytes_max: 512 << 20,
+            buffer_bytes_max: 256 << 20,
             metadata_bytes_max: 16 * 1024,
             call_ms_max: 60_000,
             message_wait_ms_max: 15_000,

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::{unconstrained, yield_now};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_stream::wrappers::ReceiverStream;
@@ -18,7 +19,11 @@ use super::tls::Tls;
 use crate::service::overload::{Cut, Peer, Port};
 
 /// Connections that are ready before somebody serves them.
-const READY_MAX: usize = 64;
+const READY_MAX: usize = 4_096;
+/// Connections that the kernel keeps until they are accepted; fewer where it is set to fewer.
+const WAITING_MAX: u32 = 4_096;
+/// Connections that are accepted before anything else may be done.
+const ACCEPTED_AT_A_TIME_MAX: usize = 1_024;
 /// Longest wait for one of the connections to end, after another could not be accepted.
 const ACCEPT_WAIT_MAX: Duration = Duration::from_millis(100);
 
@@ -105,6 +110,16 @@ struct Places {
     freed: Arc<Notify>,
 }
 
+/// Listens on an address; must be called within a runtime.
+pub(in crate::service) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As everywhere where servers are started again. On Windows it would let others listen too.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
+}
+
 /// The connections of a listener as they become ready, so many at a time: a further one takes the
 /// place of one that is idle, or waits. It ends when nobody takes them any more.
 pub(in crate::service) fn incoming(
@@ -113,7 +128,9 @@ pub(in crate::service) fn incoming(
     connections_max: usize,
 ) -> ReceiverStream<io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(READY_MAX);
-    tokio::spawn(accept_all(listener, acceptor, connections_max, ready));
+    // Not held to the usual number of steps at a time: where connections come and go by the
+    // thousand, those that wait to be accepted would soon be too many for the kernel.
+    tokio::spawn(unconstrained(accept_all(listener, acceptor, connections_max, ready)));
     ReceiverStream::new(connections)
 }
 
@@ -125,14 +142,21 @@ async fn accept_all(
 ) {
     let places =
         Places { free: Arc::new(Semaphore::new(connections_max)), freed: Arc::new(Notify::new()) };
+    let has_handshakes = acceptor.tls.is_some();
+    let mut accepted_at_a_time = 0;
     loop {
+        accepted_at_a_time += 1;
+        if accepted_at_a_time > ACCEPTED_AT_A_TIME_MAX {
+            accepted_at_a_time = 0;
+            yield_now().await;
+        }
         let accepted = tokio::select! {
             accepted = accept_one(&listener, &places, &acceptor.port) => accepted,
             () = ready.closed() => return,
         };
         let Some((stream, address, place)) = accepted else { continue };
         let (acceptor, ready) = (acceptor.clone(), ready.clone());
-        tokio::spawn(async move {
+        let hand_on = async move {
             match acceptor.accept(stream, address, place).await {
                 Ok(connection) => {
                     let connection =
@@ -142,7 +166,13 @@ async fn accept_all(
                 }
                 Err(error) => debug!(%address, %error, "no handshake"),
             }
-        });
+        };
+        // Only a handshake takes time; a task would have to wait for its turn.
+        if has_handshakes {
+            tokio::spawn(hand_on);
+        } else {
+            hand_on.await;
+        }
     }
 }
 

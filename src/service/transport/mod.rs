@@ -16,4 +16,4 @@ pub use tls::{ClientCertificates, Tls, TlsError, TlsSettings};
 pub(super) use tls::TlsVitals;
 
 pub(super) use connection::Connection;
-pub(super) use incoming::{Acceptor, incoming};
+pub(super) use incoming::{Acceptor, incoming, listen};

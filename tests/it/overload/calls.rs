@@ -168,7 +168,7 @@ async fn a_call_without_a_deadline_ends_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_does_not_come_is_given_up_and_takes_no_place() {
     let limits =
-        LimitSettings { checks_max: 1, message_wait_ms_max: 3_000, ..LimitSettings::default() };
+        LimitSettings { checks_max: 1, message_wait_ms_max: 8_000, ..LimitSettings::default() };
     let bed = Bed::start(limits).await;
     let mut client = Http2::connect(bed.grpc).await;
     // One without a message, one with half of it, one that is not ended.

@@ -197,7 +197,7 @@ fn the_documentation_has_the_limits_that_there_are() {
     let mut documented = 0;
     for (key, value) in fields {
         let value = match (key, value.trim_end_matches(',')) {
-            ("buffer_bytes_max", "536870912") => "512MiB",
+            ("buffer_bytes_max", "268435456") => "256MiB",
             (_, value) => value,
         };
         let row = format!("| `{key}` | {value} |");

@@ -190,6 +190,8 @@ impl Http2 {
     /// The same over a stream that there is; none when the server does not want it.
     pub(super) async fn over(stream: TcpStream, window_bytes: u32) -> Option<Self> {
         let mut builder = h2::client::Builder::new();
+        // Of all answers together: what is not read of one must not hold up the others.
+        builder.initial_connection_window_size(1 << 26);
         let (send, connection): (_, Connection<_, Bytes>) =
             builder.initial_window_size(window_bytes).handshake(stream).await.ok()?;
         // How it ended is of no interest, that it did is.
