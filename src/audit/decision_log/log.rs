@@ -9,19 +9,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::error;
 
 use super::files::{FileFault, LogFile};
 use super::queue::Queue;
-use super::record::{DecisionRecord, Entry, OpenedRecord, SCHEMA_VERSION};
+use super::record::{DecisionRecord, EntryRef, OpenedRecord, SCHEMA_VERSION};
 use super::rules::MaskedField;
 use super::settings::{DecisionLogSettings, LogMode};
 use super::writer::{Writer, sweep_always};
 
 /// About how long a record is.
 const RECORD_BYTES: usize = 768;
+
+/// How long records wait for others, where no answer waits for them.
+const LINGER: Duration = Duration::from_millis(10);
 
 /// Why an answer may not be given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,7 +106,11 @@ impl DecisionLog {
     /// [`FileFault`].
     pub fn open(settings: DecisionLogSettings, opening: LogOpening) -> Result<Self, FileFault> {
         let (file, reached) = LogFile::open(&settings.file, Timestamp::now())?;
-        let queue = Arc::new(Queue::new(settings.buffer_bytes_max));
+        let linger = match settings.mode {
+            LogMode::NeverDrop => None,
+            LogMode::BestEffort => Some(LINGER),
+        };
+        let queue = Arc::new(Queue::new(settings.buffer_bytes_max, linger));
         let (sweeper, told) = channel();
         let LogOpening { node, shipped } = opening;
         let opened = OpenedRecord {
@@ -151,8 +159,7 @@ impl DecisionLog {
         }
         rules.mask(&mut record);
         let mut body = Vec::with_capacity(RECORD_BYTES);
-        let entry = Entry::Decision(Box::new(record));
-        if let Err(error) = serde_json::to_writer(&mut body, &entry) {
+        if let Err(error) = serde_json::to_writer(&mut body, &EntryRef::Decision(&record)) {
             error!(%error, "a decision cannot be written as JSON");
             return Err(LogFault::Unwritable);
         }
@@ -178,6 +185,9 @@ impl DecisionLog {
         if position == 0 {
             return Ok(());
         }
+        // First all others that can decide at this moment: then they are written together.
+        tokio::task::yield_now().await;
+        self.queue.hurry(position);
         let mut written = self.queue.written.subscribe();
         if *written.borrow_and_update() >= position {
             return Ok(());

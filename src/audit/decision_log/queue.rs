@@ -1,7 +1,8 @@
 //! Records on their way to the file: taken from decisions, waited for by answers.
 //!
-//! A lock that is held for a copy, and one number that says how far the file is. It must never let
-//! an answer go that the file does not have, unless the log may drop.
+//! A lock that is held for a copy, and one number that says how far the file is. The writer is
+//! woken for many records together: being woken costs more than writing does. It must never let an
+//! answer go that the file does not have, unless the log may drop.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,6 +42,10 @@ struct Waiting {
     batch: Batch,
     /// Records ever taken.
     taken: u64,
+    /// Records ever given to the writer.
+    given: u64,
+    /// Whether the writer was told to begin.
+    is_due: bool,
     dropped_ever: u64,
     is_closed: bool,
 }
@@ -64,6 +69,7 @@ pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     wake: Condvar,
     bytes_max: usize,
+    linger: Option<Duration>,
     /// How many of the records taken are written.
     pub(super) written: watch::Sender<u64>,
     /// Told when it begins and when it ends, not in between.
@@ -71,9 +77,12 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    /// With a `linger`, what was taken is written that long after the first record; without, when
+    /// somebody needs it. Half of `bytes_max` is always written at once.
+    pub(super) fn new(bytes_max: usize, linger: Option<Duration>) -> Self {
         let (written, failing) = (watch::Sender::new(0), watch::Sender::new(None));
-        Self { waiting: Mutex::default(), wake: Condvar::new(), bytes_max, written, failing }
+        let (waiting, wake) = (Mutex::default(), Condvar::new());
+        Self { waiting, wake, bytes_max, linger, written, failing }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
@@ -93,11 +102,25 @@ impl Queue {
         waiting.batch.ends.push(end);
         waiting.taken += 1;
         let position = waiting.taken;
+        let is_much = bytes < self.bytes_max / 2 && end >= self.bytes_max / 2;
+        let begins_to_linger = was_empty && self.linger.is_some();
+        waiting.is_due |= is_much || begins_to_linger;
         drop(waiting);
-        if was_empty {
+        if is_much || begins_to_linger {
             self.wake.notify_one();
         }
         Ok(position)
+    }
+
+    /// Somebody needs the record at this position to be written.
+    pub(super) fn hurry(&self, position: u64) {
+        let mut waiting = self.lock();
+        if waiting.is_due || position <= waiting.given {
+            return;
+        }
+        waiting.is_due = true;
+        drop(waiting);
+        self.wake.notify_one();
     }
 
     /// Counts a record that is not taken.
@@ -122,10 +145,19 @@ impl Queue {
     /// Waits for records and puts them into `batch`, whose memory is used again.
     pub(super) fn next(&self, batch: &mut Batch, idle: Duration) -> Next {
         batch.clear();
-        let waiting = self.lock();
-        let is_idle = |waiting: &mut Waiting| waiting.batch.is_empty() && !waiting.is_closed;
-        let waited = self.wake.wait_timeout_while(waiting, idle, is_idle);
-        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let wait = |waiting, most, goes_on: fn(&Self, &Waiting) -> bool| {
+            let goes_on = |waiting: &mut Waiting| !waiting.is_closed && goes_on(self, waiting);
+            let waited = self.wake.wait_timeout_while(waiting, most, goes_on);
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        };
+        let mut waiting = wait(self.lock(), idle, |_, waiting| !waiting.is_due);
+        if let Some(linger) = self.linger.filter(|_| !waiting.batch.is_empty()) {
+            waiting = wait(waiting, linger, |this, waiting| {
+                waiting.batch.bytes.len() < this.bytes_max / 2
+            });
+        }
+        waiting.is_due = false;
+        waiting.given = waiting.taken;
         match (waiting.batch.is_empty(), waiting.is_closed) {
             (false, _) => {
                 std::mem::swap(batch, &mut waiting.batch);
@@ -155,5 +187,57 @@ impl Queue {
             failing.get_or_insert_with(|| (Instant::now(), problem.into()));
             is_news
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Longer than any test may take.
+    const FOREVER: Duration = Duration::from_secs(600);
+
+    fn next(queue: &Queue, idle: Duration) -> (Next, Vec<Vec<u8>>) {
+        let mut batch = Batch::default();
+        let next = queue.next(&mut batch, idle);
+        (next, batch.bodies().map(<[u8]>::to_vec).collect())
+    }
+
+    #[test]
+    fn what_an_answer_waits_for_is_written_with_all_that_came_meanwhile() {
+        let queue = Queue::new(1_000, None);
+        let first = queue.push(b"one").unwrap();
+        queue.push(b"two").unwrap();
+        queue.hurry(first);
+        let written = vec![b"one".to_vec(), b"two".to_vec()];
+        assert_eq!(next(&queue, FOREVER), (Next::Write, written));
+        // It is on its way: nobody is woken for it again.
+        queue.hurry(first);
+        assert_eq!(next(&queue, Duration::ZERO), (Next::Idle, Vec::new()));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_written_after_a_while_or_when_it_is_much() {
+        let queue = Queue::new(100, None);
+        queue.push(&[7; 49]).unwrap();
+        assert_eq!(next(&queue, Duration::ZERO).0, Next::Write);
+        queue.push(&[7; 50]).unwrap();
+        assert_eq!(next(&queue, FOREVER), (Next::Write, vec![vec![7; 50]]));
+        let lingers = Queue::new(100, Some(Duration::from_millis(1)));
+        lingers.push(b"one").unwrap();
+        assert_eq!(next(&lingers, FOREVER), (Next::Write, vec![b"one".to_vec()]));
+        let lingers = Queue::new(100, Some(FOREVER));
+        lingers.push(&[7; 50]).unwrap();
+        assert_eq!(next(&lingers, FOREVER).0, Next::Write);
+    }
+
+    #[test]
+    fn a_closed_queue_gives_what_it_has_and_ends() {
+        let queue = Queue::new(100, Some(FOREVER));
+        queue.push(b"one").unwrap();
+        queue.close();
+        assert_eq!(next(&queue, FOREVER), (Next::Write, vec![b"one".to_vec()]));
+        assert_eq!(next(&queue, FOREVER).0, Next::End);
+        assert_eq!(queue.push(b"two"), Err(0));
     }
 }

@@ -32,6 +32,13 @@ pub enum Entry<'a> {
     Closed {},
 }
 
+/// An [`Entry`] that is written only: the record stays where it is.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum EntryRef<'r, 'a> {
+    Decision(&'r DecisionRecord<'a>),
+}
+
 /// Who writes from here on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenedRecord<'a> {
