@@ -17,6 +17,8 @@ PAIRS_SOAK := 5000000
 ADMIN_CASES_SOAK := 2000
 # Seconds of random faults of `make cluster`, and so of `make soak`.
 CLUSTER_SECONDS := 600
+# Seconds of the flood of `make flood`, and so of `make soak`.
+FLOOD_SECONDS := 600
 FUZZ_TARGETS := parse pattern decide_vs_reference wire_roundtrip tc3 cam_request
 # What a target begins with, beside what it has found itself in fuzz/corpus.
 SEEDS_parse := ../tests/documents/good ../tests/documents/bad
@@ -48,7 +50,7 @@ cd fuzz && $(CARGO) fuzz run -s none $(1) corpus/$(1) $(SEEDS_$(1)) -- \
 
 endef
 
-.PHONY: help tools fuzz-tools deny-tools format lint test-all program packages sdk gate alerts test crash cluster ci soak bench \
+.PHONY: help tools fuzz-tools deny-tools format lint test-all program packages sdk gate alerts test crash cluster flood ci soak bench \
   mutants fuzz golden docs static packaging deny advisories
 
 help: ## Lists the tasks
@@ -80,6 +82,7 @@ test-all: tools packages
 	  $(CARGO) test $(FEATURES) --doc && \
 	  CAMGATE_CRASH_ROUNDS=$(CRASH_ROUNDS_TEST) $(CARGO) test $(FEATURES) --test crash && \
 	  $(CARGO) test $(FEATURES) --test disk && \
+	  $(CARGO) test $(FEATURES) --test flood -- --nocapture && \
 	  $(CARGO) test $(FEATURES) --test cluster -- --nocapture --test-threads 1; } 2>&1 \
 	  | tee $(TEST_LOG)
 
@@ -128,6 +131,9 @@ cluster: tools packages ## Random faults of a cluster for CLUSTER_SECONDS second
 	CAMGATE_CLUSTER_SECONDS=$(CLUSTER_SECONDS) $(CARGO) test --release $(FEATURES) --test cluster -- \
 	  --nocapture --test-threads 1
 
+flood: tools packages ## Good, greedy and hostile clients at a server for FLOOD_SECONDS seconds
+	CAMGATE_FLOOD_SECONDS=$(FLOOD_SECONDS) $(CARGO) test --release $(FEATURES) --test flood -- --nocapture
+
 docs: tools ## The documentation of the library, broken links refused
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib
 
@@ -153,12 +159,13 @@ ci: test docs deny ## What the build server runs: test, docs, deny, static relea
 	$(MAKE) fuzz SECONDS=10
 	@$(TOTALS)
 
-soak: tools ## The long checks: 5,000,000 pairs, 2,000 administrations, 500 crash rounds, 600 s of faults, 300 s of each fuzz target
+soak: tools ## The long checks: 5,000,000 pairs, 2,000 administrations, 500 crash rounds, 600 s of faults, 600 s of flood, 300 s of each fuzz target
 	CAMGATE_PAIRS=$(PAIRS_SOAK) $(CARGO) test --release --no-default-features --test prop \
 	  decide_equals_reference -- --nocapture --test-threads 1
 	CAMGATE_ADMIN_CASES=$(ADMIN_CASES_SOAK) $(CARGO) test --release --test it admin_props
 	$(MAKE) crash CRASH_ROUNDS_CI=$(CRASH_ROUNDS_SOAK)
 	$(MAKE) cluster
+	$(MAKE) flood
 	$(MAKE) fuzz SECONDS=300
 
 bench: tools ## Speed and memory beside peers, a quarter of an hour; writes docs/performance.md (needs valgrind)

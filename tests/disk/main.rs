@@ -1,4 +1,5 @@
-//! The disk test: a node on a sled store whose small disk fills up, turns read-only, and gets well.
+//! The disk test: a node on a sled store whose small disk fills up, turns read-only, and gets well;
+//! and the same of its decision log.
 //!
 //! It starts itself again with mounts of its own (`unshare --mount`), so nothing is left behind
 //! however it ends; who is not root becomes root of a user namespace for it. Where neither is
@@ -11,6 +12,8 @@
     clippy::print_stdout,
     reason = "a test program that prints its result and fails where it stands"
 )]
+
+mod log;
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -100,6 +103,14 @@ fn run(dir: &Path) {
     mount(&disk);
     runtime.block_on(read_only(&disk));
     println!("disk: read-only: refused, and taken again");
+    let disk = dir.join("log-never-drop");
+    mount(&disk);
+    runtime.block_on(log::fails_closed(&disk));
+    println!("disk: log-never-drop: no answer without its record, and answers again");
+    let disk = dir.join("log-best-effort");
+    mount(&disk);
+    runtime.block_on(log::decides_on(&disk));
+    println!("disk: log-best-effort: decided on, and counted what is not in the log");
 }
 
 async fn open(dir: &Path, reserve: Option<u64>) -> Result<Arc<SledStore>, StoreError> {
@@ -135,17 +146,20 @@ async fn remark(node: &Node, number: usize) -> Result<(), NodeError> {
     apply(node, Command::UpdateSubAccount(update)).await
 }
 
-/// What alice may is decided, however the disk is.
-async fn is_denied(node: &Node) -> Result<bool, NodeError> {
-    let query = CheckQuery {
+/// Whether alice may do something; no, however the disk is.
+fn question() -> CheckQuery {
+    CheckQuery {
         asker: Asker::Uin { uin: ALICE, owner_uin: Some(OWNER.uin) },
         action: ActionName::parse("im:SendMsg").unwrap(),
         resource: Resource::Star,
         context: Context::new(),
         accepts_filter: false,
-    };
+    }
+}
+
+async fn is_denied(node: &Node) -> Result<bool, NodeError> {
     let mut batch = node.begin(Asking::direct(), None).await?;
-    Ok(node.check(&mut batch, query).await?.decision.outcome == Outcome::Deny)
+    Ok(node.check(&mut batch, question()).await?.decision.outcome == Outcome::Deny)
 }
 
 async fn create(node: &Node) {
