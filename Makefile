@@ -31,7 +31,7 @@ PYTHON ?= python3
 # and promtool comes with prometheus.
 PACKAGES := nginx curl etcd-server protobuf-compiler libprotobuf-dev prometheus
 # With everything that is off by default, as packages have it.
-FEATURES := --features etcd
+FEATURES := --features etcd,otlp
 
 # What `make static` builds for; with musl where rustup has that target and the system musl-gcc.
 STATIC_TARGET ?= x86_64-unknown-linux-gnu

@@ -36,6 +36,7 @@ pub mod serve;
 mod signals;
 mod simulate;
 mod stores;
+mod traces;
 pub mod user;
 pub mod view;
 pub mod watch;

@@ -20,6 +20,7 @@ use super::files::load_catalog;
 use super::master_key;
 use super::signals::Told;
 use super::stores;
+use super::traces::Traces;
 use crate::authn::secret::SecretKey;
 use crate::authn::vault::keyring::KeyringError;
 use crate::config::{Flag, LogFormat, Secrets, Settings};
@@ -129,7 +130,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
     // First of all: as the first process of a container it would not end without them.
     let told = Told::receive()
         .map_err(|error| CliError::CannotTell(format!("signals cannot be received: {error}")))?;
-    let Started { node, grpc, http, tls } = tokio::select! {
+    let Started { node, grpc, http, tls, traces } = tokio::select! {
         started = start(settings) => started?,
         () = told.times(1) => {
             writeln!(err, "told to end before it was ready")?;
@@ -146,8 +147,11 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         let node = Arc::clone(&node);
         tokio::spawn(async move { tls.follow(|problem| node.report_certificates(problem)).await });
     }
-    tokio::try_join!(serving, announce(settings, &node, addresses, err))?;
-    Ok(ExitStatus::Fine)
+    let ended = tokio::try_join!(serving, announce(settings, &node, addresses, err));
+    if let Some(traces) = traces {
+        traces.shut().await;
+    }
+    ended.map(|_| ExitStatus::Fine)
 }
 
 /// What is there before anything is served.
@@ -156,6 +160,7 @@ struct Started {
     grpc: GrpcServer,
     http: HttpServer,
     tls: Option<Arc<Tls>>,
+    traces: Option<Traces>,
 }
 
 async fn start(settings: &Settings) -> Result<Started, CliError> {
@@ -164,6 +169,8 @@ async fn start(settings: &Settings) -> Result<Started, CliError> {
     let tls = settings.tls.clone().map(Tls::load).transpose();
     let tls = tls.map_err(|error| CliError::Usage(error.to_string()))?;
     let files = policy_files(&settings.policies)?;
+    let traces = Traces::start(settings.tracing.as_ref())?;
+    let sampling = traces.as_ref().map(|traces| traces.sampling);
     let store = stores::open(&settings.store, &settings.etcd).await?;
     let node_settings = NodeSettings {
         quotas: settings.quotas.clone(),
@@ -181,6 +188,9 @@ async fn start(settings: &Settings) -> Result<Started, CliError> {
     let node = Node::start(store, Arc::new(catalog), Arc::new(SystemClock), files, node_settings)
         .await
         .map_err(|error| not_started(&error))?;
+    if let Some(traces) = &traces {
+        traces.of(&node);
+    }
     tracing::info!("settings: {}", settings.summary());
     let surfaces = HttpSettings {
         api: settings.api,
@@ -189,14 +199,15 @@ async fn start(settings: &Settings) -> Result<Started, CliError> {
         authzen: settings.authzen.clone(),
         tls: tls.clone(),
         limits: settings.limits,
+        sampling,
     };
     let http = HttpServer::bind(Arc::clone(&node), settings.http, surfaces).await;
     let http = http.map_err(|error| not_bound("http", &error))?;
-    let surfaces =
-        GrpcSettings { gate: settings.gate.clone(), tls: tls.clone(), limits: settings.limits };
+    let (gate, limits) = (settings.gate.clone(), settings.limits);
+    let surfaces = GrpcSettings { gate, tls: tls.clone(), limits, sampling };
     let grpc = GrpcServer::bind(Arc::clone(&node), settings.grpc, surfaces).await;
     let grpc = grpc.map_err(|error| not_bound("grpc", &error))?;
-    Ok(Started { node, grpc, http, tls })
+    Ok(Started { node, grpc, http, tls, traces })
 }
 
 /// A file that the settings name and that cannot be used: the settings are wrong.

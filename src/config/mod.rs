@@ -17,6 +17,7 @@ mod referee;
 mod size;
 mod sources;
 mod tls;
+mod tracing;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,12 +33,13 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
+use self::tracing::RawTracing;
 use crate::audit::decision_log::DecisionLogSettings;
 use crate::directory::Quotas;
 use crate::gate::GateSettings;
 use crate::node::RefereeSettings;
 use crate::service::transport::TlsSettings;
-use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings, LimitSettings};
+use crate::service::{ApiSettings, AuthzenSettings, ConsoleSettings, LimitSettings, TraceSettings};
 use api::RawApi;
 use authzen::RawAuthzen;
 use console::RawConsole;
@@ -170,6 +172,8 @@ pub struct Settings {
     pub log_filter: String,
     /// How they look.
     pub log_format: LogFormat,
+    /// Where traces go: the keys of `[tracing]`.
+    pub tracing: Option<TraceSettings>,
     /// From when on a call is told to the log as slow, in milliseconds; never for 0.
     pub slow_ms: u64,
     /// How many of everything an account may have: the keys of `[quotas]`, over the defaults.
@@ -222,6 +226,7 @@ struct Raw {
     account: u64,
     master_key_file: Option<PathBuf>,
     log: RawLog,
+    tracing: RawTracing,
     quotas: BTreeMap<String, usize>,
 }
 
@@ -284,6 +289,7 @@ impl Default for Raw {
             account: 0,
             master_key_file: None,
             log: RawLog::default(),
+            tracing: RawTracing::default(),
             quotas: BTreeMap::new(),
         }
     }
@@ -402,6 +408,7 @@ impl Settings {
             log_filter: log_filter(raw.log.filter)?,
             log_format: raw.log.format,
             slow_ms: raw.log.slow_ms,
+            tracing: raw.tracing.settings()?,
             quotas,
             master_key_file: raw.master_key_file,
             refuse_replays: raw.api.refuse_replays,
@@ -538,6 +545,7 @@ fn environment_value(key: &str, text: &str) -> Value {
         | "gate.action_headers"
         | "gate.applies_filter"
         | "api.refuse_replays" => text.parse::<bool>().ok().map(Value::from),
+        "tracing.sample_ratio" => text.parse::<f64>().ok().map(Value::from),
         "account"
         | "authzen.account"
         | "drain_seconds"

@@ -11,6 +11,7 @@ mod asking;
 mod bounded;
 mod callers;
 mod callers_write;
+mod calls;
 mod cells;
 mod change_log;
 mod clock;
@@ -70,6 +71,7 @@ pub use callers_write::{
     CallersError, create_caller, create_token, delete_caller, delete_token, list_callers,
     update_caller,
 };
+pub use calls::{CallObserver, EndedCall, SpanVitals};
 pub use change_log::{ChangeLogPage, LoggedChange};
 pub use clock::{Clock, SystemClock};
 pub use console::{ConsoleSession, SignInError, SignedIn};
@@ -116,6 +118,7 @@ use crate::directory::Census;
 use crate::store::archive::Export;
 use crate::store::{Revision, Store, Watch};
 use access::Callers;
+use calls::Calls;
 use cells::Cells;
 use console::SignIns;
 use freshness::Freshness;
@@ -123,11 +126,9 @@ use health::Health;
 use index::{GlobalIndex, ShelfTurns};
 use kept::KeptPresets;
 use key_uses::KeyUses;
-use notes::Waits;
 use peers::Peers;
 use referee::Referee;
 use sessions::Sessions;
-use slow::SlowCalls;
 use vitals::Counters;
 
 /// Most damaged accounts whose damage is remembered.
@@ -169,10 +170,7 @@ pub struct Node {
     freshness: Freshness,
     counters: Counters,
     /// How calls of every protocol went.
-    meters: Meters,
-    /// What they waited for.
-    waits: Waits,
-    slow_calls: SlowCalls,
+    calls: Calls,
     /// Where decisions are logged.
     decision_log: Option<DecisionLog>,
     /// Makes some decisions again.
@@ -250,9 +248,7 @@ impl Node {
             health: Health::new(),
             freshness: Freshness::new(store.is_exclusive(), &settings),
             counters: Counters::default(),
-            meters: Meters::default(),
-            waits: Waits::default(),
-            slow_calls: SlowCalls::new(settings.slow_ms),
+            calls: Calls::new(settings.slow_ms),
             decision_log,
             referee: Referee::start(settings.referee),
             callers: Callers::new(settings.callers_required, table),
@@ -327,31 +323,6 @@ impl Node {
     /// Says that the server's certificates cannot be read anew, or that they can.
     pub fn report_certificates(&self, problem: Option<String>) {
         self.health.set_certificates_report(problem);
-    }
-
-    /// How calls went; those who serve them say so here.
-    #[must_use]
-    pub fn meters(&self) -> &Meters {
-        &self.meters
-    }
-
-    /// A call has ended: it is counted, and told to the log when it was slow. `owner_uin` is the
-    /// account that it named. To be called within a runtime.
-    pub fn call_ended(
-        &self,
-        meter: &Meter,
-        owner_uin: u64,
-        took: Duration,
-        ending: Option<Ending>,
-        notes: &Notes,
-    ) {
-        meter.ended(Some(took), ending);
-        self.look_if_slow(meter, owner_uin, took, notes);
-    }
-
-    /// Tells the log of a call if it was slow. To be called within a runtime.
-    pub fn look_if_slow(&self, meter: &Meter, owner_uin: u64, took: Duration, notes: &Notes) {
-        self.slow_calls.look(meter, owner_uin, took, notes);
     }
 
     /// The catalog of this node.

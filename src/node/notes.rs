@@ -151,7 +151,7 @@ impl Node {
         .await;
         if let Some(since) = since {
             let took = since.elapsed();
-            if let Some(durations) = self.waits.of(stage) {
+            if let Some(durations) = self.calls.waits.of(stage) {
                 durations.add(took);
             }
             change(|notes| {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Node;
+use super::calls::SpanVitals;
 use super::meters::{Count, Counts, Durations, Lookups};
 use super::notes::Stage;
 use super::referee::RefereeVitals;
@@ -125,6 +126,8 @@ pub struct Vitals {
     pub unknown_callers: u64,
     /// Calls that took long.
     pub slow_calls: SlowVitals,
+    /// Traced calls, if calls are traced.
+    pub spans: Option<SpanVitals>,
     /// The decision log, if there is one.
     pub decision_log: Option<LogVitals>,
 }
@@ -143,7 +146,8 @@ impl Node {
             commits,
             unknown_callers,
         } = &self.counters;
-        let waits = Stage::ALL.into_iter().filter_map(|it| Some((it, self.waits.of(it)?.counts())));
+        let waits =
+            Stage::ALL.into_iter().filter_map(|it| Some((it, self.calls.waits.of(it)?.counts())));
         Vitals {
             is_ready: self.health.subscribe().borrow().is_ready(),
             applied_revision,
@@ -164,7 +168,8 @@ impl Node {
             commits: commits.counts(),
             waits: waits.collect(),
             unknown_callers: unknown_callers.get(),
-            slow_calls: self.slow_calls.vitals(),
+            slow_calls: self.calls.slow.vitals(),
+            spans: self.calls.observer.get().map(|observer| observer.vitals()),
             decision_log: self.decision_log.as_ref().map(DecisionLog::vitals),
         }
     }

@@ -28,6 +28,7 @@ mod refusal;
 mod rpc;
 mod status;
 mod stream_check;
+mod traces;
 pub mod transport;
 mod watch;
 pub mod wire;
@@ -58,6 +59,9 @@ pub use gate::{ExtAuthz, Gate};
 pub use http::{HttpServer, HttpSettings};
 pub use overload::LimitSettings;
 pub use status::{ApiError, ERROR_DOMAIN};
+pub use traces::{Sampling, TraceContext, TraceSettings};
+#[cfg(feature = "otlp")]
+pub use traces::{Spans, TracesError};
 pub use watch::Watching;
 
 use self::access::Callers;
@@ -114,6 +118,8 @@ pub struct GrpcSettings {
     pub tls: Option<Arc<Tls>>,
     /// What it takes on at a time.
     pub limits: LimitSettings,
+    /// Which calls are traced; none without it.
+    pub sampling: Option<Sampling>,
 }
 
 /// A gRPC server that listens and does not serve yet.
@@ -123,6 +129,7 @@ pub struct GrpcServer {
     gate: GateSettings,
     tls: Option<Arc<Tls>>,
     port: Arc<Port>,
+    sampling: Option<Sampling>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -137,12 +144,12 @@ impl GrpcServer {
         address: SocketAddr,
         settings: GrpcSettings,
     ) -> Result<Self, ServeError> {
-        let GrpcSettings { gate, tls, limits } = settings;
+        let GrpcSettings { gate, tls, limits, sampling } = settings;
         let port = Port::new("grpc", limits);
         let failed = |source| ServeError::Listen { address, source };
         let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { node, gate, tls, port, listener, address })
+        Ok(Self { node, gate, tls, port, sampling, listener, address })
     }
 
     /// Where it listens.
@@ -223,7 +230,7 @@ impl GrpcServer {
     }
 
     async fn run(self, until: Until) -> Result<(), ServeError> {
-        let Self { node, gate, tls, port, listener, address } = self;
+        let Self { node, gate, tls, port, sampling, listener, address } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
         let v1 = reflection().build_v1()?;
         let v1alpha = reflection().build_v1alpha()?;
@@ -233,7 +240,7 @@ impl GrpcServer {
         let watching_over = tokio::spawn(Arc::clone(&port).watch_over());
         let router = server(port.limits())
             .layer(Admission)
-            .add_routes(routes(&node, gate))
+            .add_routes(traces::traced_routes(routes(&node, gate), sampling))
             .add_service(health)
             .add_service(v1)
             .add_service(v1alpha);

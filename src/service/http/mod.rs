@@ -36,6 +36,7 @@ use super::ending::Until;
 use super::gate::{self, Gate};
 use super::metrics::{self, Metrics};
 use super::overload::{LimitSettings, Port};
+use super::traces::{self, Sampling};
 use super::transport::{Acceptor, Connection, Tls, incoming, listen};
 use crate::gate::GateSettings;
 use crate::node::Node;
@@ -59,6 +60,8 @@ pub struct HttpSettings {
     pub tls: Option<Arc<Tls>>,
     /// What it takes on at a time.
     pub limits: LimitSettings,
+    /// Which calls are traced; none without it.
+    pub sampling: Option<Sampling>,
 }
 
 /// An HTTP server that listens and does not serve yet.
@@ -73,6 +76,7 @@ pub struct HttpServer {
     port: Arc<Port>,
     /// The ports that `/metrics` tells about.
     measured: Vec<Arc<Port>>,
+    sampling: Option<Sampling>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -92,10 +96,22 @@ impl HttpServer {
         let failed = |source| ServeError::Listen { address, source };
         let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let HttpSettings { console, authzen, tls, limits, .. } = settings;
+        let HttpSettings { console, authzen, tls, limits, sampling, .. } = settings;
         let port = Port::new("http", limits);
         let measured = vec![Arc::clone(&port)];
-        Ok(Self { node, api, gate, console, authzen, tls, port, measured, listener, address })
+        Ok(Self {
+            node,
+            api,
+            gate,
+            console,
+            authzen,
+            tls,
+            port,
+            sampling,
+            measured,
+            listener,
+            address,
+        })
     }
 
     /// Where it listens.
@@ -111,8 +127,19 @@ impl HttpServer {
 
     /// Serves until nothing new is to be taken, then finishes what is under way.
     pub(super) async fn run(self, until: Until) {
-        let Self { node, api, gate, console, authzen, tls, port, measured, listener, address } =
-            self;
+        let Self {
+            node,
+            api,
+            gate,
+            console,
+            authzen,
+            tls,
+            port,
+            sampling,
+            measured,
+            listener,
+            address,
+        } = self;
         info!(%address, "HTTP is served");
         let graceful = GracefulShutdown::new();
         let authzen = authzen::router(Arc::clone(&node), authzen, address);
@@ -120,6 +147,7 @@ impl HttpServer {
         let router = router(node, api, tls.clone(), measured);
         let router = router.merge(gate::router(gate)).merge(sessions).merge(authzen);
         let router = router.layer(from_fn(admission::middleware));
+        let router = traces::traced(router, sampling);
         let stop = until.clone().draining();
         tokio::pin!(stop);
         let watching_over = tokio::spawn(Arc::clone(&port).watch_over());

@@ -20,7 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::audit::decision_log::LogVitals;
 use crate::engine::{Layer, Reason};
-use crate::node::{CacheVitals, Node, RefereeVitals, Vitals};
+use crate::node::{CacheVitals, Node, RefereeVitals, SpanVitals, Vitals};
 use crate::service::overload::Port;
 use crate::service::transport::{Tls, TlsVitals};
 use calls::{put_calls, put_duration, put_durations};
@@ -125,6 +125,7 @@ impl Collector for NodeCollector {
         put_waits(&mut encoder, &vitals)?;
         put_decisions(&mut encoder, &vitals.decisions)?;
         vitals.referee.map_or(Ok(()), |referee| put_referee(&mut encoder, referee))?;
+        vitals.spans.map_or(Ok(()), |spans| put_spans(&mut encoder, spans))?;
         vitals.decision_log.as_ref().map_or(Ok(()), |log| put_log(&mut encoder, log))
     }
 }
@@ -238,6 +239,20 @@ fn put_referee(encoder: &mut DescriptorEncoder<'_>, referee: RefereeVitals) -> f
     put_count(encoder, "referee_skipped", "Decisions that it had no time for", skipped)?;
     let help = "Decisions that it makes otherwise";
     put_count(encoder, "referee_disagreements", help, disagreements)
+}
+
+/// Traced calls.
+fn put_spans(encoder: &mut DescriptorEncoder<'_>, spans: SpanVitals) -> fmt::Result {
+    let SpanVitals { sent, failed, dropped } = spans;
+    put_count(encoder, "spans_sent", "Traced calls that the collector has taken", sent)?;
+    put_count(
+        encoder,
+        "spans_failed",
+        "Traced calls that could not be sent, and are lost",
+        failed,
+    )?;
+    let help = "Traced calls that found no room in the queue, and are lost";
+    put_count(encoder, "spans_dropped", help, dropped)
 }
 
 /// The decision log.

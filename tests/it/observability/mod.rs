@@ -4,6 +4,8 @@ mod calls;
 mod documented;
 mod packaged;
 mod slow;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,12 +14,12 @@ use std::time::Duration;
 
 use camgate::audit::decision_log::DecisionLogSettings;
 use camgate::catalog::Catalog;
-use camgate::node::{Node, NodeSettings, SystemClock};
+use camgate::node::{CallObserver, EndedCall, Node, NodeSettings, SpanVitals, SystemClock};
 use camgate::service::proto as pb;
 use camgate::service::proto::administration_service_client::AdministrationServiceClient;
 use camgate::service::proto::authorization_service_client::AuthorizationServiceClient;
 use camgate::service::transport::{ClientCertificates, Tls, TlsSettings};
-use camgate::service::{GrpcServer, GrpcSettings, HttpServer, HttpSettings};
+use camgate::service::{GrpcServer, GrpcSettings, HttpServer, HttpSettings, Sampling};
 use camgate::store::{MemoryStore, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -34,6 +36,18 @@ use crate::support::authority::Authority;
 const OWNER: u64 = 12_345_678;
 const APP: u64 = 1_400_000_000;
 
+/// Hears of calls and sends nothing.
+#[derive(Debug)]
+struct Untold;
+
+impl CallObserver for Untold {
+    fn ended(&self, _call: &EndedCall<'_>) {}
+
+    fn vitals(&self) -> SpanVitals {
+        SpanVitals::default()
+    }
+}
+
 /// A server with everything that has metrics: a decision log, and TLS on the HTTP port.
 struct Observed {
     folder: TempDir,
@@ -48,19 +62,36 @@ impl Observed {
         Self::start_on(Arc::new(MemoryStore::new()), NodeSettings::default()).await
     }
 
+    /// With traced calls.
+    #[cfg(feature = "otlp")]
+    async fn start_traced(spans: Arc<dyn CallObserver>, sampling: Sampling) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        Self::start_with(store, NodeSettings::default(), spans, Some(sampling)).await
+    }
+
     async fn start_on(store: Arc<dyn Store>, settings: NodeSettings) -> Self {
+        Self::start_with(store, settings, Arc::new(Untold), None).await
+    }
+
+    async fn start_with(
+        store: Arc<dyn Store>,
+        settings: NodeSettings,
+        observer: Arc<dyn CallObserver>,
+        sampling: Option<Sampling>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = DecisionLogSettings::new(folder.path().join("decisions.jsonl"));
         let settings = NodeSettings { decision_log: Some(log), ..settings };
         let catalog = Arc::new(Catalog::builtin().clone());
         let node = Node::start(store, catalog, Arc::new(SystemClock), None, settings);
         let node = node.await.unwrap();
+        node.observe_calls(observer);
         let authority = Authority::new("camgate's");
         let tls = Tls::load(certificates(&folder, &authority)).unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let grpc = GrpcServer::bind(Arc::clone(&node), loopback, GrpcSettings::default());
-        let grpc = grpc.await.unwrap();
-        let surfaces = HttpSettings { tls: Some(tls), ..HttpSettings::default() };
+        let surfaces = GrpcSettings { sampling, ..GrpcSettings::default() };
+        let grpc = GrpcServer::bind(Arc::clone(&node), loopback, surfaces).await.unwrap();
+        let surfaces = HttpSettings { tls: Some(tls), sampling, ..HttpSettings::default() };
         let http = HttpServer::bind(node, loopback, surfaces).await.unwrap();
         let (address, http_address) = (grpc.address(), http.address());
         let (stop, stopped) = oneshot::channel::<()>();

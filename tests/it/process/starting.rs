@@ -115,6 +115,12 @@ fn wrong_settings_are_named_with_their_place() {
         ("grpc = \"here\"", &["`camgate.toml` line 1: `grpc` is `here`, expected an address"]),
         ("[log]\nfilter = \"camgate=loud\"", &["`camgate.toml` line 2: `log.filter` is"]),
         ("[gate]\ndeadline_ms = 0", &["`camgate.toml` line 2: `gate.deadline_ms` is 0"]),
+        ("[tracing]\nsample_ratio = 2", &["`camgate.toml` line 2: `tracing.sample_ratio` is `2`"]),
+        ("[tracing]\notlp_endpoint = \"x:4317\"", &["line 2: `tracing.otlp_endpoint` is `x:4317`"]),
+        (
+            "[tracing]\notlp_endpoint = \"https://x\"",
+            &["`tracing.otlp_endpoint` is `https://x`, and `tracing.ca_file` is not set"],
+        ),
         ("[quotas]\napp_max = 1", &["`camgate.toml` line 2: unknown setting `quotas.app_max`"]),
         ("[tls]\nkey_file = \"k\"", &["`camgate.toml` line 2: set both `tls.certificate_file`"]),
     ] {
