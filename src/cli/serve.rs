@@ -16,11 +16,11 @@ use tracing_subscriber::EnvFilter;
 
 use super::answer::{CliError, ExitStatus};
 use super::client::Client;
+use super::exports::Exports;
 use super::files::load_catalog;
 use super::master_key;
 use super::signals::Told;
 use super::stores;
-use super::traces::Traces;
 use crate::authn::secret::SecretKey;
 use crate::authn::vault::keyring::KeyringError;
 use crate::config::{Flag, LogFormat, Secrets, Settings};
@@ -130,7 +130,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
     // First of all: as the first process of a container it would not end without them.
     let told = Told::receive()
         .map_err(|error| CliError::CannotTell(format!("signals cannot be received: {error}")))?;
-    let Started { node, grpc, http, tls, traces } = tokio::select! {
+    let Started { node, grpc, http, tls, exports } = tokio::select! {
         started = start(settings) => started?,
         () = told.times(1) => {
             writeln!(err, "told to end before it was ready")?;
@@ -148,9 +148,7 @@ async fn run(settings: &Settings, err: &mut dyn Write) -> Result<ExitStatus, Cli
         tokio::spawn(async move { tls.follow(|problem| node.report_certificates(problem)).await });
     }
     let ended = tokio::try_join!(serving, announce(settings, &node, addresses, err));
-    if let Some(traces) = traces {
-        traces.shut().await;
-    }
+    exports.shut().await;
     ended.map(|_| ExitStatus::Fine)
 }
 
@@ -160,7 +158,7 @@ struct Started {
     grpc: GrpcServer,
     http: HttpServer,
     tls: Option<Arc<Tls>>,
-    traces: Option<Traces>,
+    exports: Exports,
 }
 
 async fn start(settings: &Settings) -> Result<Started, CliError> {
@@ -169,8 +167,8 @@ async fn start(settings: &Settings) -> Result<Started, CliError> {
     let tls = settings.tls.clone().map(Tls::load).transpose();
     let tls = tls.map_err(|error| CliError::Usage(error.to_string()))?;
     let files = policy_files(&settings.policies)?;
-    let traces = Traces::start(settings.tracing.as_ref())?;
-    let sampling = traces.as_ref().map(|traces| traces.sampling);
+    let mut exports = Exports::start(settings)?;
+    let sampling = exports.sampling;
     let store = stores::open(&settings.store, &settings.etcd).await?;
     let node_settings = NodeSettings {
         quotas: settings.quotas.clone(),
@@ -188,9 +186,7 @@ async fn start(settings: &Settings) -> Result<Started, CliError> {
     let node = Node::start(store, Arc::new(catalog), Arc::new(SystemClock), files, node_settings)
         .await
         .map_err(|error| not_started(&error))?;
-    if let Some(traces) = &traces {
-        traces.of(&node);
-    }
+    exports.of(&node, settings)?;
     tracing::info!("settings: {}", settings.summary());
     let surfaces = HttpSettings {
         api: settings.api,
@@ -207,7 +203,7 @@ async fn start(settings: &Settings) -> Result<Started, CliError> {
     let surfaces = GrpcSettings { gate, tls: tls.clone(), limits, sampling };
     let grpc = GrpcServer::bind(Arc::clone(&node), settings.grpc, surfaces).await;
     let grpc = grpc.map_err(|error| not_bound("grpc", &error))?;
-    Ok(Started { node, grpc, http, tls, traces })
+    Ok(Started { node, grpc, http, tls, exports })
 }
 
 /// A file that the settings name and that cannot be used: the settings are wrong.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidSettings, size};
-use crate::audit::decision_log::{DecisionLogSettings, LeaveOut, LogMode, MaskedField, Rules};
+use super::{InvalidSettings, collector, size};
+use crate::audit::decision_log::{
+    DecisionLogSettings, ForwardTo, LeaveOut, LogMode, MaskedField, Rules,
+};
 use crate::lang::action::ActionPattern;
 use crate::lang::condition::ConditionKey;
 use crate::node::Surface;
@@ -29,6 +31,8 @@ pub(super) struct RawDecisionLog {
     files_max: Option<usize>,
     mask: Vec<String>,
     leave_out: Vec<RawLeaveOut>,
+    otlp_endpoint: Option<String>,
+    otlp_ca_file: Option<PathBuf>,
 }
 
 /// What happens when the log cannot keep up, as written.
@@ -77,7 +81,7 @@ impl RawDecisionLog {
     pub(super) fn settings(self) -> Result<Option<DecisionLogSettings>, InvalidSettings> {
         let Self { mask, leave_out, rotate_hours, wait_ms_max, .. } = &self;
         let Some(file) = &self.file else {
-            if mask.is_empty() && leave_out.is_empty() {
+            if mask.is_empty() && leave_out.is_empty() && self.otlp_endpoint.is_none() {
                 return Ok(None);
             }
             return Err(InvalidSettings(
@@ -126,8 +130,18 @@ impl RawDecisionLog {
                 mask: mask.iter().map(|text| masked(text)).collect::<Result<_, _>>()?,
                 leave_out: leave_out.iter().map(RawLeaveOut::rule).collect::<Result<_, _>>()?,
             },
+            forward: self.forward()?,
             ..usual
         }))
+    }
+
+    fn forward(&self) -> Result<Option<ForwardTo>, InvalidSettings> {
+        let Self { otlp_endpoint: endpoint, otlp_ca_file: ca_file, .. } = self;
+        let keys = ("decision_log.otlp_endpoint", "decision_log.otlp_ca_file");
+        collector::check(keys, endpoint.as_deref(), ca_file.as_deref())?;
+        let to =
+            |endpoint: &String| ForwardTo { endpoint: endpoint.clone(), ca_file: ca_file.clone() };
+        Ok(endpoint.as_ref().map(to))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod api;
 mod authzen;
+mod collector;
 mod console;
 mod decision_log;
 mod etcd;

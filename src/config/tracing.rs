@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::InvalidSettings;
+use super::{InvalidSettings, collector};
 use crate::service::TraceSettings;
 
 /// `[tracing]` as written.
@@ -42,37 +42,9 @@ impl RawTracing {
                  0.01"
             ));
         }
-        let Some(endpoint) = otlp_endpoint else {
-            if ca_file.is_some() {
-                return refuse(
-                    "`tracing.ca_file` is set, and `tracing.otlp_endpoint` is not: set the \
-                     collector's address, such as `https://collector.example:4317`"
-                        .to_owned(),
-                );
-            }
-            return Ok(None);
-        };
-        match (endpoint.split_once("://").map(|(scheme, _)| scheme), &ca_file) {
-            (Some("http"), None) | (Some("https"), Some(_)) => {}
-            (Some("http"), Some(_)) => {
-                return refuse(format!(
-                    "`tracing.ca_file` is set, and `tracing.otlp_endpoint` is `{endpoint}`, which \
-                     is reached without TLS: write `https://`, or leave the file away"
-                ));
-            }
-            (Some("https"), None) => {
-                return refuse(format!(
-                    "`tracing.otlp_endpoint` is `{endpoint}`, and `tracing.ca_file` is not set: \
-                     name the file with the certificate of who signs the collector's"
-                ));
-            }
-            (Some(_) | None, _) => {
-                return refuse(format!(
-                    "`tracing.otlp_endpoint` is `{endpoint}`, expected a URL such as \
-                     `http://127.0.0.1:4317`"
-                ));
-            }
-        }
+        let keys = ("tracing.otlp_endpoint", "tracing.ca_file");
+        collector::check(keys, otlp_endpoint.as_deref(), ca_file.as_deref())?;
+        let Some(endpoint) = otlp_endpoint else { return Ok(None) };
         if service_name.is_empty() {
             return refuse("`tracing.service_name` is empty: give the service a name".to_owned());
         }

@@ -110,7 +110,7 @@ pub(crate) use error::shorten;
 pub(crate) use requests::REQUEST_ID_BYTES_MAX;
 pub(crate) use token::hash_digits;
 
-use crate::audit::decision_log::{DecisionLog, LogOpening};
+use crate::audit::decision_log::{DecisionLog, ForwardCounts, LogOpening};
 use crate::authn::tc3::ReplayGuard;
 use crate::authn::vault::Vault;
 use crate::catalog::Catalog;
@@ -318,6 +318,12 @@ impl Node {
     #[must_use]
     pub fn readiness(&self) -> watch_channel::Receiver<Readiness> {
         self.health.subscribe()
+    }
+
+    /// Where it is told what became of the decision log's records that are sent to a collector.
+    #[must_use]
+    pub fn log_forwarded(&self) -> Option<Arc<ForwardCounts>> {
+        self.decision_log.as_ref().map(DecisionLog::forwarded)
     }
 
     /// Says that the server's certificates cannot be read anew, or that they can.

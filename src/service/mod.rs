@@ -13,10 +13,14 @@ pub mod bearer;
 mod callers;
 pub mod cam;
 mod codec;
+#[cfg(feature = "otlp")]
+mod collector;
 mod commands;
 mod console_session;
 mod ending;
 pub mod envoy;
+#[cfg(feature = "otlp")]
+mod forward;
 mod gate;
 mod http;
 mod measured;
@@ -54,14 +58,18 @@ pub use authzen::AuthzenSettings;
 pub use backup::Backup;
 pub use callers::ServiceCallers;
 pub use cam::ApiSettings;
+#[cfg(feature = "otlp")]
+pub use collector::CollectorError;
 pub use console_session::ConsoleSettings;
+#[cfg(feature = "otlp")]
+pub use forward::LogForwarding;
 pub use gate::{ExtAuthz, Gate};
 pub use http::{HttpServer, HttpSettings};
 pub use overload::LimitSettings;
 pub use status::{ApiError, ERROR_DOMAIN};
-pub use traces::{Sampling, TraceContext, TraceSettings};
 #[cfg(feature = "otlp")]
-pub use traces::{Spans, TracesError};
+pub use traces::Spans;
+pub use traces::{Sampling, TraceContext, TraceSettings};
 pub use watch::Watching;
 
 use self::access::Callers;

@@ -243,6 +243,21 @@ fn aside_name(path: &Path, last: u64, now: Timestamp) -> Result<PathBuf, FileFau
     Ok(folder.join(format!("{stem}-{last:015}-{time}.{extension}")))
 }
 
+/// The number of the last record of a file that was put aside, as its name says.
+pub(super) fn last_number(log: &Path, aside: &Path) -> Option<u64> {
+    let (_, stem, extension) = parts(log).ok()?;
+    last_of_name(aside, stem, extension)
+}
+
+fn last_of_name(aside: &Path, stem: &str, extension: &str) -> Option<u64> {
+    let name = aside.file_name()?.to_str()?;
+    let plain = name.strip_suffix(&format!(".{COMPRESSED}")).unwrap_or(name);
+    let middle = plain.strip_prefix(stem)?.strip_prefix('-')?;
+    let (last, _) = middle.strip_suffix(&format!(".{extension}"))?.split_once('-')?;
+    let is_number = last.len() == 15 && last.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| last.parse().ok())?
+}
+
 /// The files put aside of a log, oldest first; each once, be it compressed already or not.
 pub(super) fn put_aside(path: &Path) -> Result<Vec<PathBuf>, FileFault> {
     let (folder, stem, extension) = parts(path)?;
@@ -250,16 +265,7 @@ pub(super) fn put_aside(path: &Path) -> Result<Vec<PathBuf>, FileFault> {
     let mut found: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(&io)? {
         let path = entry.map_err(&io)?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let plain = name.strip_suffix(&format!(".{COMPRESSED}")).unwrap_or(name);
-        let middle = plain
-            .strip_prefix(stem)
-            .and_then(|rest| rest.strip_prefix('-'))
-            .and_then(|rest| rest.strip_suffix(&format!(".{extension}")));
-        let is_ours = middle.and_then(|middle| middle.split_once('-')).is_some_and(|(last, _)| {
-            last.len() == 15 && last.bytes().all(|digit| digit.is_ascii_digit())
-        });
-        if is_ours {
+        if last_of_name(&path, stem, extension).is_some() {
             found.push(path);
         }
     }
@@ -274,7 +280,7 @@ fn is_compressed(path: &Path) -> bool {
 }
 
 /// Opens a file of a log for reading, compressed or not.
-pub(super) fn open_to_read(path: &Path) -> io::Result<Box<dyn io::Read>> {
+pub(super) fn open_to_read(path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
     let file = File::open(path)?;
     if is_compressed(path) {
         Ok(Box::new(MultiGzDecoder::new(BufReader::new(file))))

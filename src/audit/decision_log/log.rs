@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tracing::error;
 
 use super::files::{FileFault, LogFile};
+use super::forwarded::{ForwardCounts, ForwardVitals};
 use super::queue::Queue;
 use super::record::{DecisionRecord, EntryRef, OpenedRecord, SCHEMA_VERSION};
 use super::rules::MaskedField;
@@ -83,6 +84,8 @@ pub struct LogVitals {
     pub waiting_bytes: usize,
     /// Why nothing can be written at this moment.
     pub problem: Option<String>,
+    /// What became of records that are sent to a collector, if they are.
+    pub forwarded: Option<ForwardVitals>,
 }
 
 /// A running decision log.
@@ -90,6 +93,7 @@ pub struct DecisionLog {
     settings: DecisionLogSettings,
     queue: Arc<Queue>,
     left_out: AtomicU64,
+    forwarded: Arc<ForwardCounts>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -144,7 +148,8 @@ impl DecisionLog {
             sweep_always(path, files_max, told);
         });
         let threads = Mutex::new(vec![writing, sweeping.map_err(io)?]);
-        Ok(Self { settings, queue, left_out: AtomicU64::new(0), threads })
+        let (left_out, forwarded) = (AtomicU64::new(0), Arc::default());
+        Ok(Self { settings, queue, left_out, forwarded, threads })
     }
 
     /// Takes the record of a decision.
@@ -216,7 +221,14 @@ impl DecisionLog {
             left_out: self.left_out.load(Ordering::Relaxed),
             waiting_bytes,
             problem: failing.as_ref().map(|(_, problem)| problem.to_string()),
+            forwarded: self.settings.forward.as_ref().map(|_| self.forwarded.vitals()),
         }
+    }
+
+    /// Where it is told what became of records that are sent to a collector.
+    #[must_use]
+    pub fn forwarded(&self) -> Arc<ForwardCounts> {
+        Arc::clone(&self.forwarded)
     }
 
     /// Whether answers depend on the log.

@@ -8,6 +8,7 @@
 
 mod files;
 mod follow;
+mod forwarded;
 mod line;
 mod log;
 mod queue;
@@ -19,6 +20,7 @@ mod writer;
 
 pub use files::FileFault;
 pub use follow::LogFollower;
+pub use forwarded::{ForwardCounts, ForwardPosition, ForwardVitals};
 pub use line::{LineFault, Seal};
 pub use log::{DecisionLog, LogFault, LogOpening, LogVitals, Taken};
 pub use read::{LogLine, LogReader, ReadFault, log_files};
@@ -27,4 +29,4 @@ pub use record::{
     FilterRecord, MaybeMasked, OpenedRecord, PrincipalRecord, SCHEMA_VERSION, SessionRecord,
 };
 pub use rules::{LeaveOut, MASKED, MaskedField, Rules};
-pub use settings::{DecisionLogSettings, LogMode};
+pub use settings::{DecisionLogSettings, ForwardTo, LogMode};

@@ -26,6 +26,15 @@ impl LogMode {
     }
 }
 
+/// Where the lines of a log are sent to as well: an OpenTelemetry collector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardTo {
+    /// Its address, e.g. `http://127.0.0.1:4317`: OTLP over gRPC.
+    pub endpoint: String,
+    /// Who signed its certificate, in PEM; for `https://`.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// How a decision log is kept.
 #[derive(Debug, Clone)]
 pub struct DecisionLogSettings {
@@ -47,6 +56,8 @@ pub struct DecisionLogSettings {
     pub sync_every: Duration,
     /// What is left out, and what is masked.
     pub rules: Rules,
+    /// Where its lines are sent to.
+    pub forward: Option<ForwardTo>,
 }
 
 impl DecisionLogSettings {
@@ -63,6 +74,7 @@ impl DecisionLogSettings {
             files_max: Some(30),
             sync_every: Duration::from_secs(1),
             rules: Rules::default(),
+            forward: None,
         }
     }
 }

@@ -18,7 +18,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::audit::decision_log::LogVitals;
+use crate::audit::decision_log::{ForwardVitals, LogVitals};
 use crate::engine::{Layer, Reason};
 use crate::node::{CacheVitals, Node, RefereeVitals, SpanVitals, Vitals};
 use crate::service::overload::Port;
@@ -257,7 +257,7 @@ fn put_spans(encoder: &mut DescriptorEncoder<'_>, spans: SpanVitals) -> fmt::Res
 
 /// The decision log.
 fn put_log(encoder: &mut DescriptorEncoder<'_>, log: &LogVitals) -> fmt::Result {
-    let LogVitals { written, dropped, left_out, waiting_bytes, problem } = log;
+    let LogVitals { written, dropped, left_out, waiting_bytes, problem, forwarded } = log;
     for (name, help, count) in [
         ("decision_log_written", "Decisions in the decision log", written),
         ("decision_log_dropped", "Decisions that are not in it: there was no room", dropped),
@@ -268,5 +268,14 @@ fn put_log(encoder: &mut DescriptorEncoder<'_>, log: &LogVitals) -> fmt::Result 
     let help = "Records of the decision log that are not written yet";
     put_bytes(encoder, "decision_log_waiting", help, *waiting_bytes)?;
     let help = "1 while the decision log cannot be written";
-    put_gauge(encoder, "decision_log_failing", help, u64::from(problem.is_some()))
+    put_gauge(encoder, "decision_log_failing", help, u64::from(problem.is_some()))?;
+    let Some(ForwardVitals { sent, refused, missed }) = forwarded else { return Ok(()) };
+    for (name, help, count) in [
+        ("decision_log_sent", "Records that the collector has taken", sent),
+        ("decision_log_refused", "Records that the collector refused for good", refused),
+        ("decision_log_missed", "Records whose file was deleted before they were sent", missed),
+    ] {
+        put_count(encoder, name, help, *count)?;
+    }
+    Ok(())
 }

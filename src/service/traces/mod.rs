@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::lang::hex::hex;
 
 #[cfg(feature = "otlp")]
-pub use otlp::{Spans, TracesError};
+pub use otlp::Spans;
 
 /// Most spans that wait to be sent, unless it is set.
 const QUEUE_MAX: usize = 4_096;

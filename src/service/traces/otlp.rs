@@ -5,7 +5,6 @@
 //! memory up to that length and no time. The queue is ours, because the SDK's own does not say how
 //! many it drops. It must never hold secrets, documents, resources or facts of a question.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -19,45 +18,17 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{TraceContext, TraceSettings, current};
 use crate::node::{CallObserver, CallResult, EndedCall, SpanVitals};
+use crate::service::collector::{self, CollectorError};
 
 /// Most spans of one message.
 const BATCH_MAX: usize = 512;
 /// How long a span waits for others to go with it.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long the collector may take for one message.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection to it may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Why calls cannot be traced.
-#[derive(Debug, thiserror::Error)]
-pub enum TracesError {
-    /// The collector's address is none.
-    #[error("`tracing.otlp_endpoint` is `{endpoint}`: {problem}")]
-    Endpoint {
-        /// The address.
-        endpoint: String,
-        /// Why.
-        problem: String,
-    },
-    /// The collector's authority cannot be read.
-    #[error("`tracing.ca_file`: cannot read `{}`: {source}", .path.display())]
-    Authority {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The sender cannot be made.
-    #[error("traces cannot be sent: {0}")]
-    Exporter(String),
-}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -80,8 +51,8 @@ impl Spans {
     /// Begins to send to a collector. It need not be there yet.
     ///
     /// # Errors
-    /// [`TracesError`].
-    pub fn start(settings: &TraceSettings) -> Result<Arc<Self>, TracesError> {
+    /// [`CollectorError`].
+    pub fn start(settings: &TraceSettings) -> Result<Arc<Self>, CollectorError> {
         let mut exporter = exporter(settings)?;
         let resource = Resource::builder_empty()
             .with_service_name(settings.service_name.clone())
@@ -204,28 +175,14 @@ impl CallObserver for Spans {
     }
 }
 
-fn exporter(settings: &TraceSettings) -> Result<SpanExporter, TracesError> {
-    let endpoint = settings.endpoint.clone();
-    let unusable = |problem: &dyn std::fmt::Display| TracesError::Endpoint {
-        endpoint: endpoint.clone(),
-        problem: problem.to_string(),
-    };
-    let mut collector = Endpoint::from_shared(endpoint.clone())
-        .map_err(|error| unusable(&error))?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT);
-    if let Some(path) = &settings.ca_file {
-        let failed = |source| TracesError::Authority { path: path.clone(), source };
-        let authority = Certificate::from_pem(std::fs::read(path).map_err(failed)?);
-        let tls = ClientTlsConfig::new().ca_certificate(authority);
-        collector = collector.tls_config(tls).map_err(|error| unusable(&error))?;
-    }
+fn exporter(settings: &TraceSettings) -> Result<SpanExporter, CollectorError> {
+    let channel = collector::channel(&settings.endpoint, settings.ca_file.as_deref())?;
     SpanExporter::builder()
         .with_tonic()
-        .with_channel(collector.connect_lazy())
-        .with_timeout(TIMEOUT)
+        .with_channel(channel)
+        .with_timeout(collector::TIMEOUT)
         .build()
-        .map_err(|error| TracesError::Exporter(error.to_string()))
+        .map_err(|error| CollectorError::Exporter(error.to_string()))
 }
 
 /// The task that sends.

@@ -2,6 +2,8 @@
 
 mod chain;
 mod command_line;
+#[cfg(feature = "otlp")]
+mod forwarded;
 mod killed;
 mod modes;
 mod surfaces;

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use camgate::audit::decision_log::DecisionLogSettings;
+use camgate::audit::decision_log::{DecisionLogSettings, ForwardTo};
 use camgate::catalog::Catalog;
 use camgate::node::{CallObserver, EndedCall, Node, NodeSettings, SpanVitals, SystemClock};
 use camgate::service::proto as pb;
@@ -80,7 +80,12 @@ impl Observed {
         sampling: Option<Sampling>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = DecisionLogSettings::new(folder.path().join("decisions.jsonl"));
+        let forward = ForwardTo { endpoint: "http://127.0.0.1:1".to_owned(), ca_file: None };
+        let log = DecisionLogSettings {
+            // Nobody sends here; the metrics are there.
+            forward: Some(forward),
+            ..DecisionLogSettings::new(folder.path().join("decisions.jsonl"))
+        };
         let settings = NodeSettings { decision_log: Some(log), ..settings };
         let catalog = Arc::new(Catalog::builtin().clone());
         let node = Node::start(store, catalog, Arc::new(SystemClock), None, settings);

@@ -118,6 +118,14 @@ fn wrong_settings_are_named_with_their_place() {
         ("[tracing]\nsample_ratio = 2", &["`camgate.toml` line 2: `tracing.sample_ratio` is `2`"]),
         ("[tracing]\notlp_endpoint = \"x:4317\"", &["line 2: `tracing.otlp_endpoint` is `x:4317`"]),
         (
+            "[decision_log]\nfile = \"d\"\notlp_endpoint = \"x:4317\"",
+            &["line 3: `decision_log.otlp_endpoint` is `x:4317`"],
+        ),
+        (
+            "[decision_log]\notlp_endpoint = \"http://127.0.0.1:4317\"",
+            &["`[decision_log]` says what is logged, and has no `file`"],
+        ),
+        (
             "[tracing]\notlp_endpoint = \"https://x\"",
             &["`tracing.otlp_endpoint` is `https://x`, and `tracing.ca_file` is not set"],
         ),

@@ -32,6 +32,7 @@ const OWNERS: &[(&str, Option<&str>)] = &[
     ("moka", Some("src/node/bounded.rs")),
     ("opentelemetry", Some("src/service/traces/otlp.rs")),
     ("opentelemetry_otlp", Some("src/service/traces/otlp.rs")),
+    ("opentelemetry_proto", Some("src/service/forward.rs")),
     ("opentelemetry_sdk", Some("src/service/traces/otlp.rs")),
     ("prometheus_client", Some("src/service/metrics/")),
     ("rand", Some("src/authn/random.rs")),
