@@ -6,7 +6,7 @@
 //! never pass over a line in silence: what was deleted before it was sent is counted.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, S
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tonic::Code;
 use tonic::transport::Channel;
 use tracing::{error, info, warn};
@@ -42,7 +42,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Sends a log.
 #[derive(Debug)]
 pub struct LogForwarding {
-    closing: watch::Sender<Option<Instant>>,
+    closing: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -61,26 +61,19 @@ impl LogForwarding {
             return Err(CollectorError::NoFile { path: settings.file.clone() });
         }
         let channel = collector::channel(&to.endpoint, to.ca_file.as_deref())?;
-        let (closing, until) = watch::channel(None);
-        let sending = Sending {
-            client: LogsServiceClient::new(channel),
-            log: settings.file.clone(),
-            position: ForwardPosition::of(&settings.file),
-            sent: 0,
-            counts,
-            until,
-            has_failed: false,
-        };
+        let (closing, is_closing) = watch::channel(false);
+        let client = LogsServiceClient::new(channel);
+        let sending = Sending { client, counts, is_closing, has_failed: false };
         info!(endpoint = to.endpoint, "the decision log is sent");
-        Ok(Some(Self { closing, task: Mutex::new(Some(tokio::spawn(sending.run()))) }))
+        let task = tokio::spawn(sending.run(settings.file.clone()));
+        Ok(Some(Self { closing, task: Mutex::new(Some(task)) }))
     }
 
     /// Sends what there is by now, for at most so long; the next start goes on from there.
     pub async fn shut(&self, longest: Duration) {
-        let until = Instant::now() + longest;
-        self.closing.send_replace(Some(until));
+        self.closing.send_replace(true);
         let Some(mut task) = self.task.lock().await.take() else { return };
-        if timeout_at(until, &mut task).await.is_err() {
+        if timeout(longest, &mut task).await.is_err() {
             task.abort();
             warn!("the end of the decision log is sent after the next start");
         }
@@ -90,60 +83,111 @@ impl LogForwarding {
 /// A line that is to be sent.
 type Line = (LogLine, Vec<u8>);
 
-/// What became of a message.
-enum Sent {
-    Taken,
-    /// It would be refused again.
-    Refused,
-    /// It is tried again.
-    NotYet,
+/// The side of the disk: what is to be sent, and how far it was.
+struct Source {
+    follower: LogFollower,
+    position: ForwardPosition,
+    /// The number of the last record that was sent, and of the last that is kept as sent.
+    sent: u64,
+    kept: u64,
+}
+
+impl Source {
+    /// Goes on after the last record that was sent. A log of which nothing was ever to be sent is
+    /// sent from the first record that there still is.
+    fn open(log: &Path) -> io::Result<Self> {
+        let position = ForwardPosition::of(log);
+        let end = LogFollower::at_end(log).map_or(0, |follower| follower.number());
+        let kept = position.read()?;
+        let sent = match kept {
+            Some(sent) if (1..sent).contains(&end) => {
+                warn!(sent, end, "the decision log was begun anew, and is sent from there");
+                0
+            }
+            Some(sent) => sent,
+            None => {
+                let first = LogFollower::after(log, 0).next_line()?;
+                first.map_or(0, |line| line.number.saturating_sub(1))
+            }
+        };
+        // What is deleted from now on is missed, also when nothing is sent until then.
+        position.write(sent)?;
+        Ok(Self { follower: LogFollower::after(log, sent), position, sent, kept: sent })
+    }
+
+    /// As many lines as one message has.
+    fn lines(&mut self) -> io::Result<Vec<Line>> {
+        let (mut lines, mut bytes) = (Vec::new(), 0_usize);
+        while lines.len() < RECORDS_MAX && bytes < BYTES_MAX {
+            let Some(line) = self.follower.next_with_text()? else { break };
+            bytes = bytes.saturating_add(line.1.len());
+            lines.push(line);
+        }
+        Ok(lines)
+    }
+
+    /// Some lines were sent; how many before them were never there to be.
+    fn passed(&mut self, lines: &[Line]) -> u64 {
+        let mut missed = 0_u64;
+        for (line, _) in lines {
+            let gap = line.number.saturating_sub(self.sent.saturating_add(1));
+            // The number of a line that cannot be read is a guess.
+            missed = missed.saturating_add(if line.entry.is_some() { gap } else { 0 });
+            self.sent = self.sent.max(line.number);
+        }
+        missed
+    }
+
+    /// Keeps how far it has come.
+    fn keep(&mut self) {
+        if self.sent == self.kept {
+            return;
+        }
+        match self.position.write(self.sent) {
+            Ok(()) => self.kept = self.sent,
+            Err(error) => warn!(%error, "how far the decision log was sent cannot be kept"),
+        }
+    }
 }
 
 /// The task that sends.
 struct Sending {
     client: LogsServiceClient<Channel>,
-    log: PathBuf,
-    position: ForwardPosition,
-    /// The number of the last record that was sent.
-    sent: u64,
     counts: Arc<ForwardCounts>,
-    until: watch::Receiver<Option<Instant>>,
+    is_closing: watch::Receiver<bool>,
     /// Whether the last attempt failed, so that the log is told once.
     has_failed: bool,
 }
 
 impl Sending {
-    async fn run(mut self) {
-        self.sent = match self.position.read() {
-            Ok(sent) => sent,
-            Err(error) => {
+    async fn run(mut self, log: PathBuf) {
+        let mut source = match spawn_blocking(move || Source::open(&log)).await {
+            Ok(Ok(source)) => source,
+            Ok(Err(error)) => {
                 error!(%error, "the decision log is not sent");
                 return;
             }
+            Err(_) => return,
         };
-        let end = LogFollower::at_end(&self.log).map_or(0, |follower| follower.number());
-        if (1..self.sent).contains(&end) {
-            warn!(sent = self.sent, end, "the decision log was begun anew, and is sent from there");
-            self.sent = 0;
-        }
-        let mut follower = LogFollower::after(&self.log, self.sent);
         let mut pauses = interval(PAUSE);
         pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // Before it is looked at: what was written until then is sent.
-            let is_closing = self.until.borrow_and_update().is_some();
-            let read = spawn_blocking(move || {
-                let lines = lines(&mut follower);
-                (follower, lines)
+            // Before the look at the disk: what was written until then is sent.
+            let is_closing = *self.is_closing.borrow_and_update();
+            let looked = spawn_blocking(move || {
+                source.keep();
+                let lines = source.lines();
+                (source, lines)
             });
-            let Ok((back, lines)) = read.await else { return };
-            follower = back;
+            let Ok((back, lines)) = looked.await else { return };
+            source = back;
             match lines {
                 Ok(lines) if lines.is_empty() && is_closing => return,
                 Ok(lines) if !lines.is_empty() => {
                     while !self.send(&lines).await {
                         pauses.tick().await;
                     }
+                    self.misses(source.passed(&lines));
                     continue;
                 }
                 Ok(_) => {}
@@ -151,7 +195,7 @@ impl Sending {
             }
             tokio::select! {
                 _ = pauses.tick() => {}
-                told = self.until.changed() => if told.is_err() { return },
+                told = self.is_closing.changed() => if told.is_err() { return },
             }
         }
     }
@@ -159,55 +203,33 @@ impl Sending {
     /// Sends some lines; whether that is done with.
     async fn send(&mut self, lines: &[Line]) -> bool {
         let records = lines.iter().map(record).collect();
-        let answer = self.client.export(request(records)).await;
-        let outcome = match &answer {
+        let count = lines.len() as u64;
+        let refused = match self.client.export(request(records)).await {
             Ok(answer) => {
-                let partial = answer.get_ref().partial_success.as_ref();
-                let refused = partial.map_or(0, |it| it.rejected_log_records);
-                let refused = u64::try_from(refused).unwrap_or(0);
-                self.counts.refused.fetch_add(refused, Ordering::Relaxed);
-                let taken = (lines.len() as u64).saturating_sub(refused);
-                self.counts.sent.fetch_add(taken, Ordering::Relaxed);
-                Sent::Taken
+                let partial = answer.into_inner().partial_success;
+                partial.map_or(0, |it| u64::try_from(it.rejected_log_records).unwrap_or(0))
             }
             Err(status) if is_final(status.code()) => {
-                error!(%status, records = lines.len(), "the collector refuses records for good");
-                self.counts.refused.fetch_add(lines.len() as u64, Ordering::Relaxed);
-                Sent::Refused
+                error!(%status, records = count, "the collector refuses records for good");
+                count
             }
             Err(status) => {
                 self.fails(&format!("{:?}: {}", status.code(), status.message()));
-                Sent::NotYet
+                return false;
             }
         };
-        match outcome {
-            Sent::NotYet => return false,
-            Sent::Taken if self.has_failed => {
-                self.has_failed = false;
-                info!("the decision log is sent again");
-            }
-            Sent::Taken | Sent::Refused => {}
+        self.counts.refused.fetch_add(refused, Ordering::Relaxed);
+        self.counts.sent.fetch_add(count.saturating_sub(refused), Ordering::Relaxed);
+        if std::mem::take(&mut self.has_failed) {
+            info!("the decision log is sent again");
         }
-        self.note(lines);
         true
     }
 
-    /// Keeps how far it has come, and counts what was never there to be sent.
-    fn note(&mut self, lines: &[Line]) {
-        let before = self.sent;
-        for (line, _) in lines {
-            let expected = self.sent.saturating_add(1);
-            if line.number > expected && line.entry.is_some() {
-                let missed = line.number - expected;
-                warn!(records = missed, "records were deleted before they could be sent");
-                self.counts.missed.fetch_add(missed, Ordering::Relaxed);
-            }
-            self.sent = self.sent.max(line.number);
-        }
-        if self.sent > before
-            && let Err(error) = self.position.write(self.sent)
-        {
-            warn!(%error, "how far the decision log was sent cannot be kept");
+    fn misses(&self, records: u64) {
+        if records > 0 {
+            warn!(records, "records were deleted before they could be sent");
+            self.counts.missed.fetch_add(records, Ordering::Relaxed);
         }
     }
 
@@ -239,17 +261,6 @@ fn is_final(code: Code) -> bool {
         | Code::DataLoss
         | Code::Unauthenticated => false,
     }
-}
-
-/// As many lines as one message has.
-fn lines(follower: &mut LogFollower) -> io::Result<Vec<Line>> {
-    let (mut lines, mut bytes) = (Vec::new(), 0_usize);
-    while lines.len() < RECORDS_MAX && bytes < BYTES_MAX {
-        let Some(line) = follower.next_with_text()? else { break };
-        bytes = bytes.saturating_add(line.1.len());
-        lines.push(line);
-    }
-    Ok(lines)
 }
 
 fn text(text: impl Into<String>) -> AnyValue {

@@ -4,7 +4,7 @@
 //! its rest is read before the next one, however many were put aside meanwhile.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,8 @@ pub struct LogFollower {
 
 struct Open {
     reader: BufReader<Box<dyn Read + Send>>,
-    /// Which file it is; none when it was compressed, and so is not written any more.
-    id: Option<(u64, u64)>,
+    /// Which file it is, whatever its name.
+    id: (u64, u64),
     /// It was found put aside, and then read to its end.
     is_read: bool,
 }
@@ -40,8 +40,12 @@ impl Open {
     fn of(path: &Path) -> io::Result<Self> {
         let metadata = std::fs::metadata(path)?;
         let reader = BufReader::new(open_to_read(path)?);
-        Ok(Self { reader, id: Some((metadata.dev(), metadata.ino())), is_read: false })
+        Ok(Self { reader, id: id(&metadata), is_read: false })
     }
+}
+
+fn id(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 impl fmt::Debug for LogFollower {
@@ -61,8 +65,8 @@ impl LogFollower {
         let (last, whole) = last_line(&mut file, metadata.len())?;
         let reached = last.and_then(|last| Line::read(&last).ok()).map(|last| last.reached);
         file.seek(SeekFrom::Start(whole))?;
-        let id = Some((metadata.dev(), metadata.ino()));
-        let open = Open { reader: BufReader::new(Box::new(file)), id, is_read: false };
+        let reader = BufReader::new(Box::new(file) as Box<_>);
+        let open = Open { reader, id: id(&metadata), is_read: false };
         Ok(Self { open: Some(open), reached, ..Self::after(path, 0) })
     }
 
@@ -144,7 +148,7 @@ impl LogFollower {
     /// At the end of a file: whether there is more, in it or in another.
     fn goes_on(&mut self) -> io::Result<bool> {
         let written = match std::fs::metadata(&self.path) {
-            Ok(written) => Some((written.dev(), written.ino())),
+            Ok(written) => id(&written),
             // Between the two names.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),

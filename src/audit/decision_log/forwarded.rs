@@ -63,24 +63,25 @@ impl ForwardPosition {
         Self { path: with(".sent"), part: with(".sent.part") }
     }
 
-    /// The number of the last record that was sent; 0 for none.
+    /// The number of the last record that was sent; none when nothing was ever to be sent. Reads
+    /// the disk.
     ///
     /// # Errors
     /// When there is a file and it has no number.
-    pub fn read(&self) -> io::Result<u64> {
+    pub fn read(&self) -> io::Result<Option<u64>> {
         match std::fs::read_to_string(&self.path) {
-            Ok(text) => text.trim().parse().map_err(|_| {
+            Ok(text) => text.trim().parse().map(Some).map_err(|_| {
                 let path = self.path.display();
                 io::Error::other(format!(
                     "`{path}` has no number of a record: delete it, and everything is sent anew"
                 ))
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Keeps it.
+    /// Keeps it. Writes the disk.
     ///
     /// # Errors
     /// When it cannot be written.

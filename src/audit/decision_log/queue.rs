@@ -4,7 +4,7 @@
 //! woken for many records together: being woken costs more than writing does. It must never let an
 //! answer go that the file does not have, unless the log may drop.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -85,7 +85,7 @@ impl Queue {
         Self { waiting, wake, bytes_max, linger, written, failing }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,17 +96,17 @@ impl Queue {
         if waiting.is_closed || bytes.saturating_add(body.len()) > self.bytes_max {
             return Err(bytes);
         }
-        let was_empty = waiting.batch.is_empty();
         waiting.batch.bytes.extend_from_slice(body);
         let end = waiting.batch.bytes.len();
         waiting.batch.ends.push(end);
         waiting.taken += 1;
         let position = waiting.taken;
+        // Also in the midst of lingering: half of what there is room for is not waited with.
         let is_much = bytes < self.bytes_max / 2 && end >= self.bytes_max / 2;
-        let begins_to_linger = was_empty && self.linger.is_some();
-        waiting.is_due |= is_much || begins_to_linger;
+        let begins = self.linger.is_some() && !waiting.is_due;
+        waiting.is_due |= is_much || begins;
         drop(waiting);
-        if is_much || begins_to_linger {
+        if is_much || begins {
             self.wake.notify_one();
         }
         Ok(position)
@@ -145,16 +145,13 @@ impl Queue {
     /// Waits for records and puts them into `batch`, whose memory is used again.
     pub(super) fn next(&self, batch: &mut Batch, idle: Duration) -> Next {
         batch.clear();
-        let wait = |waiting, most, goes_on: fn(&Self, &Waiting) -> bool| {
-            let goes_on = |waiting: &mut Waiting| !waiting.is_closed && goes_on(self, waiting);
-            let waited = self.wake.wait_timeout_while(waiting, most, goes_on);
-            waited.unwrap_or_else(PoisonError::into_inner).0
-        };
-        let mut waiting = wait(self.lock(), idle, |_, waiting| !waiting.is_due);
+        let is_idle = |waiting: &mut Waiting| !waiting.is_due && !waiting.is_closed;
+        let mut waiting = self.wait(self.lock(), idle, is_idle);
         if let Some(linger) = self.linger.filter(|_| !waiting.batch.is_empty()) {
-            waiting = wait(waiting, linger, |this, waiting| {
-                waiting.batch.bytes.len() < this.bytes_max / 2
-            });
+            let is_little = |waiting: &mut Waiting| {
+                waiting.batch.bytes.len() < self.bytes_max / 2 && !waiting.is_closed
+            };
+            waiting = self.wait(waiting, linger, is_little);
         }
         waiting.is_due = false;
         waiting.given = waiting.taken;
@@ -170,8 +167,17 @@ impl Queue {
 
     /// Waits a while before something is tried again; whether the log was closed.
     pub(super) fn pause(&self, pause: Duration) -> bool {
-        let waited = self.wake.wait_timeout_while(self.lock(), pause, |waiting| !waiting.is_closed);
-        waited.unwrap_or_else(PoisonError::into_inner).0.is_closed
+        self.wait(self.lock(), pause, |waiting| !waiting.is_closed).is_closed
+    }
+
+    fn wait<'q>(
+        &self,
+        waiting: MutexGuard<'q, Waiting>,
+        most: Duration,
+        goes_on: impl FnMut(&mut Waiting) -> bool,
+    ) -> MutexGuard<'q, Waiting> {
+        let waited = self.wake.wait_timeout_while(waiting, most, goes_on);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// As many records more are written.
