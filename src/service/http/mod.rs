@@ -70,13 +70,10 @@ pub struct HttpServer {
     node: Arc<Node>,
     api: Arc<CamApi>,
     gate: Gate,
-    console: ConsoleSettings,
-    authzen: AuthzenSettings,
-    tls: Option<Arc<Tls>>,
+    settings: HttpSettings,
     port: Arc<Port>,
     /// The ports that `/metrics` tells about.
     measured: Vec<Arc<Port>>,
-    sampling: Option<Sampling>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -92,26 +89,13 @@ impl HttpServer {
         settings: HttpSettings,
     ) -> Result<Self, ServeError> {
         let api = Arc::new(CamApi::new(Arc::clone(&node), settings.api)?);
-        let gate = Gate::new(Arc::clone(&node), settings.gate);
+        let gate = Gate::new(Arc::clone(&node), settings.gate.clone());
         let failed = |source| ServeError::Listen { address, source };
         let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let HttpSettings { console, authzen, tls, limits, sampling, .. } = settings;
-        let port = Port::new("http", limits);
+        let port = Port::new("http", settings.limits);
         let measured = vec![Arc::clone(&port)];
-        Ok(Self {
-            node,
-            api,
-            gate,
-            console,
-            authzen,
-            tls,
-            port,
-            sampling,
-            measured,
-            listener,
-            address,
-        })
+        Ok(Self { node, api, gate, settings, port, measured, listener, address })
     }
 
     /// Where it listens.
@@ -127,19 +111,8 @@ impl HttpServer {
 
     /// Serves until nothing new is to be taken, then finishes what is under way.
     pub(super) async fn run(self, until: Until) {
-        let Self {
-            node,
-            api,
-            gate,
-            console,
-            authzen,
-            tls,
-            port,
-            sampling,
-            measured,
-            listener,
-            address,
-        } = self;
+        let Self { node, api, gate, settings, port, measured, listener, address } = self;
+        let HttpSettings { authzen, console, tls, limits, sampling, .. } = settings;
         info!(%address, "HTTP is served");
         let graceful = GracefulShutdown::new();
         let authzen = authzen::router(Arc::clone(&node), authzen, address);
@@ -151,7 +124,6 @@ impl HttpServer {
         let stop = until.clone().draining();
         tokio::pin!(stop);
         let watching_over = tokio::spawn(Arc::clone(&port).watch_over());
-        let limits = *port.limits();
         let acceptor = Acceptor::http(tls, port);
         let mut connections = incoming(listener, acceptor, limits.http_connections_max);
         loop {
